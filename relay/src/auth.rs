@@ -1,0 +1,67 @@
+//! Who a token stands for.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+
+use tickwire_sim::Player;
+
+/// Why a token was refused. The client learns no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// It is not valid, or no longer.
+    #[error("the token was refused")]
+    Refused,
+    /// It could not be looked up now; the client may try again.
+    #[error("the token could not be looked up")]
+    Unavailable,
+}
+
+/// The verdict on a token, when it is there.
+pub type Verdict = Pin<Box<dyn Future<Output = Result<Player, AuthError>> + Send>>;
+
+/// Knows players by their tokens.
+pub trait Authenticator: Send + Sync + 'static {
+    /// Looks a token up. May ask another service; dropped after [`Config::lookup_timeout`](crate::Config::lookup_timeout).
+    fn authenticate(&self, token: &str) -> Verdict;
+}
+
+/// Believes everyone: for development only, and said so in the log.
+///
+/// A token is `NAME` or `NAME.ANYTHING`; the name has 1 to 24 letters, digits, spaces, `_` and `-`, the rest at most 64 letters and
+/// digits. The whole token is the player's id, so two tabs with different endings are two players of one name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DevelopmentTokens;
+
+impl DevelopmentTokens {
+    fn player(token: &str) -> Result<Player, AuthError> {
+        let (name, ending) = token.split_once('.').unwrap_or((token, ""));
+        let in_name = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-');
+        let named = (1..=24).contains(&name.chars().count()) && name.chars().all(in_name) && name.trim() == name;
+        let ended = ending.len() <= 64 && ending.chars().all(|c| c.is_ascii_alphanumeric());
+        if named && ended {
+            Ok(Player { id: token.to_owned(), name: name.to_owned() })
+        } else {
+            Err(AuthError::Refused)
+        }
+    }
+}
+
+impl Authenticator for DevelopmentTokens {
+    fn authenticate(&self, token: &str) -> Verdict {
+        Box::pin(ready(Self::player(token)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_development_token_names_its_player() {
+        let player = DevelopmentTokens::player("Ada L.x7").expect("a name and an ending");
+        assert_eq!((player.id.as_str(), player.name.as_str()), ("Ada L.x7", "Ada L"));
+        for bad in ["", ".", ".x", " ada", "a\0b", "<b>", "ada.x.y", &"a".repeat(25)] {
+            assert_eq!(DevelopmentTokens::player(bad), Err(AuthError::Refused), "{bad:?}");
+        }
+    }
+}

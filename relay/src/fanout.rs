@@ -1,0 +1,79 @@
+//! One frame for everyone: what a tick says, to the outboxes of those who hear it.
+
+use bytes::Bytes;
+use tickwire_protocol::{Tick, put_event, put_snapshot};
+use tickwire_sim::{AnySim, To};
+
+use crate::outbox::frame;
+use crate::seat::{Holders, Link};
+
+/// What a tick cost on its way out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    /// Bytes for all sessions together.
+    pub(crate) bytes: u64,
+    /// Sessions.
+    pub(crate) sessions: u64,
+}
+
+/// The room's last delta, to everyone who is in step.
+pub(crate) fn publish_delta(holders: &Holders, body: &[u8], base: Option<Tick>, tick: Tick) -> Sent {
+    let frame = frame(|out| put_snapshot(out, body));
+    let mut sent = Sent::default();
+    for (_, link) in holders.links() {
+        link.outbox.push_snapshot(&frame, base, tick);
+        sent.sessions += 1;
+        sent.bytes += frame.len() as u64;
+    }
+    sent
+}
+
+/// The tick's events, to those they are for.
+pub(crate) fn publish_events(holders: &Holders, sim: &dyn AnySim) -> Sent {
+    let mut sent = Sent::default();
+    sim.each_event(&mut |event, record| {
+        let frame = frame(|out| put_event(out, sim.tick(), event.event, record));
+        let mut push = |link: &Link| {
+            link.outbox.push(frame.clone());
+            sent.bytes += frame.len() as u64;
+        };
+        match event.to {
+            To::All => holders.links().for_each(|(_, link)| push(link)),
+            To::Seat(seat) => holders.link(seat).into_iter().for_each(push),
+        }
+    });
+    sent
+}
+
+/// Resyncs to the room's last snapshot, each encoded once for all who start from the same tick.
+#[derive(Debug, Default)]
+pub(crate) struct Resyncs {
+    wanted: Vec<(Option<Tick>, Link)>,
+}
+
+impl Resyncs {
+    /// `link` wants what brings it from `base` up to date.
+    pub(crate) fn want(&mut self, base: Option<Tick>, link: Link) {
+        link.outbox.rebase(base);
+        self.wanted.retain(|(_, other)| other.session != link.session);
+        self.wanted.push((base, link));
+    }
+
+    /// Sends all that is wanted.
+    pub(crate) fn publish(&mut self, sim: &mut dyn AnySim, tick: Tick) -> Sent {
+        let mut sent = Sent::default();
+        let mut encoded: Vec<(Option<Tick>, Option<Tick>, Bytes)> = Vec::new();
+        for (wanted, link) in self.wanted.drain(..) {
+            if !encoded.iter().any(|(other, ..)| *other == wanted) {
+                let mut body = Vec::new();
+                let base = sim.resync(wanted, &mut body);
+                encoded.push((wanted, base, frame(|out| put_snapshot(out, &body))));
+            }
+            for (_, base, frame) in encoded.iter().filter(|(other, ..)| *other == wanted) {
+                link.outbox.push_snapshot(frame, *base, tick);
+                sent.bytes += frame.len() as u64;
+            }
+        }
+        sent
+    }
+}

@@ -1,0 +1,28 @@
+//! An embeddable multiplayer game-state relay: rooms, seats, sessions and sockets around matches on `bevy_ecs`.
+//!
+//! Write a [`Game`], open rooms of it in a [`Relay`], and serve. The path of an input runs down from the socket: `driver/socket` →
+//! `session` → the room's queue → `room` → the game's systems. A snapshot's path runs down too: `room` → `fanout` → `outbox` → socket.
+
+mod auth;
+mod config;
+mod driver;
+mod fanout;
+mod limit;
+mod lobby;
+mod outbox;
+mod room;
+mod seat;
+mod session;
+mod stats;
+
+pub use auth::{AuthError, Authenticator, DevelopmentTokens, Verdict};
+pub use config::Config;
+pub use driver::{Page, Relay, RelayBuilder};
+pub use limit::Rate;
+pub use lobby::OpenError;
+pub use stats::{RelayStats, RoomStats};
+pub use tickwire_protocol::{CloseCode, Wire, wire};
+pub use tickwire_sim::{
+    Events, Game, InputRefused, Inputs, JoinError, Player, Refusal, Replicated, Rng, Seat, SeatId, Sequence, Setup,
+    Sim, SimOptions, Slot, Tick, TickTime, To,
+};

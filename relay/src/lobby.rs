@@ -1,0 +1,135 @@
+//! The rooms of a relay, by name.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, unbounded};
+use tickwire_protocol::{CloseCode, Input, MAX_ROOM_NAME, SeatId, Tick};
+use tickwire_sim::AnySim;
+
+use crate::room::{Command, Permit, Room};
+use crate::seat::SessionId;
+use crate::stats::{RoomInfo, RoomStats};
+
+/// Why a room could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The name is empty or longer than [`MAX_ROOM_NAME`] bytes.
+    #[error("a room's name has 1 to {MAX_ROOM_NAME} bytes")]
+    Name,
+    /// A room of that name is open.
+    #[error("a room named `{0}` is open")]
+    Taken(String),
+    /// As many rooms are open as [`Config::rooms`](crate::Config::rooms) allows.
+    #[error("all {0} rooms are open")]
+    Full(usize),
+}
+
+/// The way into a room.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomHandle {
+    pub(crate) info: Arc<RoomInfo>,
+    commands: Sender<Command>,
+}
+
+impl RoomHandle {
+    /// Hands a command over; false if the room is gone. Few enough to need no bound: a session has one join, one leave and some rate
+    /// limited resyncs, and its inputs need a [`Permit`].
+    pub(crate) fn send(&self, command: Command) -> bool {
+        self.commands.send(command).is_ok()
+    }
+}
+
+/// A session's way into the room that it has a seat in.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) room: RoomHandle,
+    pub(crate) seat: SeatId,
+    pub(crate) session: SessionId,
+    waiting: Arc<AtomicU32>,
+}
+
+impl Place {
+    pub(crate) fn new(room: RoomHandle, seat: SeatId, session: SessionId) -> Self {
+        Self { room, seat, session, waiting: Arc::default() }
+    }
+
+    /// Hands an input over; false if `limit` of them wait already.
+    pub(crate) fn input(&self, input: Input, limit: u32) -> bool {
+        let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
+        let (seat, session) = (self.seat, self.session);
+        self.room.send(Command::Input { seat, session, input, permit });
+        true
+    }
+
+    pub(crate) fn resync(&self, base: Option<Tick>) {
+        self.room.send(Command::Resync { seat: self.seat, session: self.session, base });
+    }
+
+    pub(crate) fn leave(self) {
+        self.room.send(Command::Leave { seat: self.seat, session: self.session });
+    }
+
+    pub(crate) fn lost(self) {
+        self.room.send(Command::Lost { seat: self.seat, session: self.session });
+    }
+}
+
+/// The open rooms.
+#[derive(Debug)]
+pub(crate) struct Lobby {
+    rooms: Mutex<BTreeMap<String, RoomHandle>>,
+    capacity: usize,
+    seat_hold: Duration,
+}
+
+impl Lobby {
+    pub(crate) fn new(capacity: usize, seat_hold: Duration) -> Self {
+        Self { rooms: Mutex::default(), capacity, seat_hold }
+    }
+
+    /// A new room around `sim`, for a worker to run from `now` on.
+    pub(crate) fn open(&self, name: &str, sim: Box<dyn AnySim>, now: Instant) -> Result<Room, OpenError> {
+        if !(1..=MAX_ROOM_NAME).contains(&name.len()) {
+            return Err(OpenError::Name);
+        }
+        let mut rooms = self.rooms();
+        rooms.retain(|_, room| !room.info.closed.load(Ordering::Relaxed));
+        if rooms.contains_key(name) {
+            return Err(OpenError::Taken(name.to_owned()));
+        }
+        if rooms.len() >= self.capacity {
+            return Err(OpenError::Full(self.capacity));
+        }
+        let (sender, receiver) = unbounded();
+        let info = Arc::new(RoomInfo::new(name, sim.options().tick_rate, now));
+        rooms.insert(name.to_owned(), RoomHandle { info: info.clone(), commands: sender });
+        Ok(Room::new(sim, receiver, info, self.seat_hold, now))
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<RoomHandle> {
+        self.rooms().get(name).filter(|room| !room.info.closed.load(Ordering::Relaxed)).cloned()
+    }
+
+    /// Ends a room before its next tick; false if there is none of that name.
+    pub(crate) fn close(&self, name: &str, code: CloseCode, reason: &str) -> bool {
+        self.find(name).is_some_and(|room| room.send(Command::Close { code, reason: reason.to_owned() }))
+    }
+
+    pub(crate) fn close_all(&self, code: CloseCode) {
+        for room in self.rooms().values() {
+            room.send(Command::Close { code, reason: code.reason().to_owned() });
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Vec<RoomStats> {
+        let open = |room: &&RoomHandle| !room.info.closed.load(Ordering::Relaxed);
+        self.rooms().values().filter(open).map(|room| room.info.stats()).collect()
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, BTreeMap<String, RoomHandle>> {
+        self.rooms.lock().expect("nothing panics while it holds the rooms")
+    }
+}

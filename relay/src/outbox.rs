@@ -1,0 +1,300 @@
+//! A session's one ordered way out. Rooms and the session put whole WebSocket frames in; the socket takes bytes out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tickwire_protocol::{CloseCode, Tick};
+use tokio::sync::Notify;
+
+/// Where bytes go without waiting.
+pub(crate) trait Sink: Send + Sync + std::fmt::Debug {
+    /// Writes some of `bytes` now; [`io::ErrorKind::WouldBlock`] if none can be.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// Caps of an outbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caps {
+    pub(crate) bytes: usize,
+    pub(crate) frames: usize,
+}
+
+/// The queue of one session. Whatever is put in is written at once if the socket takes it, and waits otherwise.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    sink: Box<dyn Sink>,
+    caps: Caps,
+    queue: Mutex<Queue>,
+    /// Something changed that the session's task must look at.
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    /// The tick of the last snapshot put in, 0 before the first and when a keyframe must come next.
+    tip: Tick,
+    /// A snapshot did not fit or did not follow: a resync from `tip` is needed.
+    behind: bool,
+    end: Option<(CloseCode, String)>,
+    /// A close frame is in, or about to be: nothing follows it.
+    sealed: bool,
+    broken: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(sink: Box<dyn Sink>, caps: Caps) -> Self {
+        Self { sink, caps, queue: Mutex::default(), wake: Notify::new() }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().expect("nothing panics while it holds the queue")
+    }
+
+    /// Puts a frame in that must not be lost. At the cap the session ends: it takes nothing, or too little.
+    pub(crate) fn push(&self, frame: Bytes) {
+        let mut queue = self.queue();
+        if queue.sealed {
+            return;
+        }
+        // As much again for what must not be lost: snapshots stop at half.
+        if queue.bytes + frame.len() > 2 * self.caps.bytes || queue.frames.len() >= 2 * self.caps.frames {
+            self.end_with(&mut queue, CloseCode::Overflow, CloseCode::Overflow.reason());
+            return;
+        }
+        self.put(&mut queue, frame);
+    }
+
+    /// Puts the room's snapshot of `tick` in if the session can use it: it starts from the last one put in (a keyframe from any), and
+    /// there is room. Otherwise the session is behind until a resync fits.
+    pub(crate) fn push_snapshot(&self, frame: &Bytes, base: Option<Tick>, tick: Tick) {
+        let mut queue = self.queue();
+        let follows = base.is_none() || (base == Some(queue.tip) && queue.tip != 0);
+        // A resync larger than the caps may go when nothing else waits.
+        let fits = queue.frames.is_empty()
+            || (queue.bytes + frame.len() <= self.caps.bytes && queue.frames.len() < self.caps.frames);
+        // Also what a resync of this tick has brought already.
+        if queue.sealed || (base.is_some() && tick <= queue.tip) {
+            return;
+        }
+        if !(follows && fits) {
+            queue.behind = true;
+            self.wake.notify_one();
+            return;
+        }
+        queue.tip = tick;
+        queue.behind = false;
+        self.put(&mut queue, frame.clone());
+    }
+
+    /// Takes nothing more but what [`Outbox::write_raw`] brings.
+    pub(crate) fn seal(&self) {
+        self.queue().sealed = true;
+    }
+
+    /// Puts whole frames in that the WebSocket library has framed: pongs, pings and closes.
+    ///
+    /// # Errors
+    /// The queue is full, or the socket broken: the connection is of no more use.
+    pub(crate) fn write_raw(&self, frames: &[u8]) -> io::Result<()> {
+        let mut queue = self.queue();
+        if queue.broken || queue.bytes > 2 * self.caps.bytes || queue.frames.len() > 2 * self.caps.frames {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.put(&mut queue, Bytes::copy_from_slice(frames));
+        Ok(())
+    }
+
+    /// Asks the session's task to close with this code.
+    pub(crate) fn end(&self, code: CloseCode, reason: &str) {
+        self.end_with(&mut self.queue(), code, reason);
+    }
+
+    fn end_with(&self, queue: &mut Queue, code: CloseCode, reason: &str) {
+        queue.end.get_or_insert_with(|| (code, reason.to_owned()));
+        self.wake.notify_one();
+    }
+
+    /// The client's replica is at `base`, or at nothing (a new room, or a replica that is broken): the next snapshot must start
+    /// there.
+    pub(crate) fn rebase(&self, base: Option<Tick>) {
+        let mut queue = self.queue();
+        queue.tip = base.unwrap_or(0);
+        queue.behind = false;
+    }
+
+    fn put(&self, queue: &mut Queue, frame: Bytes) {
+        let was_empty = queue.frames.is_empty();
+        queue.bytes += frame.len();
+        queue.frames.push_back(frame);
+        if was_empty {
+            self.write(queue);
+            if !queue.frames.is_empty() || queue.broken {
+                self.wake.notify_one();
+            }
+        }
+    }
+
+    /// Writes what waits until the socket takes no more. False if the socket is broken.
+    pub(crate) fn flush(&self) -> bool {
+        let mut queue = self.queue();
+        self.write(&mut queue);
+        !queue.broken
+    }
+
+    fn write(&self, queue: &mut Queue) {
+        while let Some(front) = queue.frames.front_mut() {
+            match self.sink.try_write(front) {
+                Ok(0) => queue.broken = true,
+                Ok(written) => {
+                    queue.bytes -= written;
+                    if written == front.len() {
+                        queue.frames.pop_front();
+                    } else {
+                        // Bytes give their front up without moving the rest.
+                        bytes::Buf::advance(front, written);
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => queue.broken = true,
+            }
+            break;
+        }
+        if queue.broken {
+            queue.frames.clear();
+            queue.bytes = 0;
+            queue.sealed = true;
+        }
+    }
+
+    /// Waits until something may have changed. Never misses a change since the last call.
+    pub(crate) async fn changed(&self) {
+        self.wake.notified().await;
+    }
+
+    /// What the session's task must know.
+    pub(crate) fn look(&self) -> Look {
+        let mut queue = self.queue();
+        let waiting = !queue.frames.is_empty();
+        let resync = (queue.behind && !waiting && !queue.sealed).then(|| {
+            // Asked once; if the answer does not follow or fit, it will be asked again.
+            queue.behind = false;
+            (queue.tip > 0).then_some(queue.tip)
+        });
+        Look { waiting, resync, end: queue.end.take(), broken: queue.broken }
+    }
+}
+
+/// What an outbox wants of its session's task.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// Frames wait for the socket.
+    pub(crate) waiting: bool,
+    /// The session has drained and needs a resync from this tick, or a keyframe.
+    pub(crate) resync: Option<Option<Tick>>,
+    /// The session shall close.
+    pub(crate) end: Option<(CloseCode, String)>,
+    /// The socket is gone.
+    pub(crate) broken: bool,
+}
+
+/// One unmasked binary WebSocket frame around what `write` appends, which is the same for everyone who gets it.
+pub(crate) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut payload = Vec::new();
+    write(&mut payload);
+    let mut frame = BytesMut::with_capacity(payload.len() + 10);
+    frame.put_u8(0x82);
+    match payload.len() {
+        length @ 0..=125 => frame.put_u8(length as u8),
+        length @ 126..=0xFFFF => {
+            frame.put_u8(126);
+            frame.put_u16(length as u16);
+        }
+        length => {
+            frame.put_u8(127);
+            frame.put_u64(length as u64);
+        }
+    }
+    frame.put_slice(&payload);
+    frame.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A socket that takes so many bytes.
+    #[derive(Debug, Default)]
+    struct Room(AtomicUsize, Mutex<Vec<u8>>);
+
+    impl Sink for Arc<Room> {
+        fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = self.0.load(Ordering::Relaxed).min(bytes.len());
+            if taken == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.0.fetch_sub(taken, Ordering::Relaxed);
+            self.1.lock().expect("no test panics with it").extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+    }
+
+    fn outbox(room: usize) -> (Arc<Room>, Outbox) {
+        let socket = Arc::new(Room(room.into(), Mutex::default()));
+        (socket.clone(), Outbox::new(Box::new(socket), Caps { bytes: 100, frames: 4 }))
+    }
+
+    #[test]
+    fn bytes_leave_in_order_whatever_the_socket_takes() {
+        let (socket, outbox) = outbox(0);
+        let frames: Vec<Bytes> = (1..6).map(|n| Bytes::from(vec![n; usize::from(n) * 3])).collect();
+        frames.iter().for_each(|frame| outbox.push(frame.clone()));
+        while outbox.look().waiting {
+            socket.0.store(2, Ordering::Relaxed);
+            assert!(outbox.flush());
+        }
+        assert_eq!(*socket.1.lock().expect("no test panics with it"), frames.concat());
+    }
+
+    #[test]
+    fn a_slow_session_misses_snapshots_and_comes_back_by_a_resync() {
+        let (socket, outbox) = outbox(0);
+        let delta = Bytes::from_static(&[0; 40]);
+        outbox.push_snapshot(&delta, Some(1), 2);
+        assert!(matches!(outbox.look().resync, Some(None)), "nothing to start from: a keyframe is needed");
+        outbox.push_snapshot(&delta, None, 3);
+        outbox.push_snapshot(&delta, Some(3), 4);
+        outbox.push_snapshot(&delta, Some(4), 5);
+        outbox.push_snapshot(&delta, Some(5), 6);
+        assert!(outbox.look().resync.is_none(), "not while anything waits");
+        socket.0.store(1000, Ordering::Relaxed);
+        outbox.flush();
+        assert_eq!(outbox.look().resync, Some(Some(4)));
+        outbox.push_snapshot(&delta, Some(4), 7);
+        outbox.push_snapshot(&delta, Some(7), 8);
+        assert_eq!(outbox.look().resync, None);
+        assert_eq!(socket.1.lock().expect("no test panics with it").len(), 4 * 40);
+    }
+
+    #[test]
+    fn too_much_that_must_not_be_lost_ends_the_session_and_nothing_follows_a_close() {
+        let (socket, outbox) = outbox(0);
+        for _ in 0..9 {
+            outbox.push(Bytes::from_static(b"event"));
+        }
+        assert!(matches!(outbox.look().end, Some((CloseCode::Overflow, _))));
+        outbox.seal();
+        outbox.write_raw(b"close").expect("one frame more than the cap");
+        outbox.push(Bytes::from_static(b"late"));
+        socket.0.store(1000, Ordering::Relaxed);
+        outbox.flush();
+        assert!(socket.1.lock().expect("no test panics with it").ends_with(b"eventclose"));
+    }
+}

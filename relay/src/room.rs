@@ -1,0 +1,292 @@
+//! One running match and the sessions in it: commands in, a tick, frames out. A worker runs it when its tick is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use tickwire_protocol::{
+    CloseCode, ErrorCode, ErrorReply, Input, ResumeToken, Schema, SeatId, ServerMessage, Tick, Welcome,
+};
+use tickwire_sim::{AnySim, JoinError, Pace, Player};
+use tokio::sync::oneshot;
+
+use crate::fanout::{Resyncs, Sent, publish_delta, publish_events};
+use crate::outbox::frame;
+use crate::seat::{Holders, Link, SessionId};
+use crate::stats::RoomInfo;
+
+/// What sessions and the relay ask of a room, in the order of arrival. A recording of it replays the match.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A player wants a seat.
+    Join { player: Player, resume: Option<ResumeToken>, link: Link, reply: oneshot::Sender<JoinReply> },
+    /// A player's input.
+    Input { seat: SeatId, session: SessionId, input: Input, permit: Permit },
+    /// A session's replica must be brought up to date.
+    Resync { seat: SeatId, session: SessionId, base: Option<Tick> },
+    /// A player gives the seat up.
+    Leave { seat: SeatId, session: SessionId },
+    /// A session's connection is gone.
+    Lost { seat: SeatId, session: SessionId },
+    /// The room ends.
+    Close { code: CloseCode, reason: String },
+}
+
+/// A seat, or why there is none.
+pub(crate) type JoinReply = Result<Joined, ErrorReply>;
+
+/// What a session learns of its room.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) seat: SeatId,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) tick_rate: u32,
+}
+
+/// One of the few inputs that a session may have waiting; given back when the room has taken it. So no session can fill a room's
+/// queue for the others.
+#[derive(Debug)]
+pub(crate) struct Permit(Arc<AtomicU32>);
+
+impl Permit {
+    /// One more of `limit`, counted in `waiting`.
+    pub(crate) fn take(waiting: &Arc<AtomicU32>, limit: u32) -> Option<Self> {
+        // One task takes, one worker gives back: no two can take the last one.
+        (waiting.load(Ordering::Acquire) < limit).then(|| {
+            waiting.fetch_add(1, Ordering::AcqRel);
+            Self(waiting.clone())
+        })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether a room goes on after a tick.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It waits for its next tick.
+    Tick,
+    /// It is over.
+    End,
+}
+
+/// A running match.
+#[derive(Debug)]
+pub(crate) struct Room {
+    sim: Box<dyn AnySim>,
+    pace: Pace,
+    holders: Holders,
+    resyncs: Resyncs,
+    commands: Receiver<Command>,
+    info: Arc<RoomInfo>,
+    /// The tick of the last snapshot, 0 before the first.
+    snapshot: Tick,
+    /// Ticks that a seat is held without a session, and the same in milliseconds.
+    hold: (u32, u32),
+}
+
+impl Room {
+    /// A room whose first tick is due one period after `start`.
+    pub(crate) fn new(
+        sim: Box<dyn AnySim>,
+        commands: Receiver<Command>,
+        info: Arc<RoomInfo>,
+        seat_hold: std::time::Duration,
+        start: Instant,
+    ) -> Self {
+        let rate = sim.options().tick_rate;
+        let hold_ms = seat_hold.as_millis() as u32;
+        let hold = ((u64::from(hold_ms) * u64::from(rate) / 1000) as u32, hold_ms);
+        let (holders, resyncs) = Default::default();
+        Self { pace: Pace::new(rate, start), sim, holders, resyncs, commands, info, snapshot: 0, hold }
+    }
+
+    pub(crate) fn info(&self) -> &RoomInfo {
+        &self.info
+    }
+
+    /// When the next tick is due.
+    pub(crate) fn due(&self) -> Instant {
+        self.pace.due(self.sim.tick() + 1)
+    }
+
+    /// Runs the next tick, which is due.
+    ///
+    /// # Panics
+    /// If the game does; then [`Room::fail`].
+    pub(crate) fn run(&mut self, now: Instant) -> Next {
+        let lost = self.pace.drop_lost(self.sim.tick() + 1, now);
+        count(&self.info.counters.lost_ticks, lost.into());
+        // Only what has come by now: a flood of commands can't hold the tick up.
+        for _ in 0..self.commands.len() {
+            let Ok(command) = self.commands.try_recv() else { break };
+            if let Command::Close { code, reason } = command {
+                self.end(code, &reason);
+                return Next::End;
+            }
+            self.handle(command);
+        }
+        for seat in self.holders.expired(self.sim.tick()) {
+            self.give_up(seat);
+        }
+        if self.sim.step().is_some() {
+            self.publish();
+        }
+        let sent = publish_events(&self.holders, &*self.sim);
+        self.count_sent(sent);
+        Next::Tick
+    }
+
+    /// Ends the room after its game has panicked.
+    pub(crate) fn fail(&mut self) {
+        self.end(CloseCode::RoomFailed, CloseCode::RoomFailed.reason());
+    }
+
+    fn end(&mut self, code: CloseCode, reason: &str) {
+        self.info.closed.store(true, Ordering::Relaxed);
+        self.info.sessions.store(0, Ordering::Relaxed);
+        self.holders.links().for_each(|(_, link)| link.outbox.end(code, reason));
+    }
+
+    fn publish(&mut self) {
+        let tick = self.sim.tick();
+        let base = (self.snapshot > 0).then_some(self.snapshot);
+        self.snapshot = tick;
+        let resyncs = self.resyncs.publish(&mut *self.sim, tick);
+        self.count_sent(resyncs);
+        let delta = publish_delta(&self.holders, self.sim.delta(), base, tick);
+        self.count_sent(delta);
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Join { player, resume, link, reply } => {
+                let answer = self.join(&player, resume, &link);
+                let seat = answer.as_ref().ok().map(|joined| joined.seat);
+                if let (Err(_), Some(seat)) = (reply.send(answer), seat) {
+                    // The connection was lost meanwhile.
+                    self.lose(seat);
+                }
+            }
+            Command::Input { seat, session, input, permit } => {
+                if self.holders.is_held_by(seat, session) {
+                    self.input(seat, &input);
+                }
+                drop(permit);
+            }
+            Command::Resync { seat, session, base } if self.holders.is_held_by(seat, session) => {
+                let link = self.holders.link(seat).expect("its session was just found").clone();
+                self.want_resync(base, link);
+            }
+            Command::Leave { seat, session } if self.holders.is_held_by(seat, session) => self.give_up(seat),
+            Command::Lost { seat, session } if self.holders.is_held_by(seat, session) => self.lose(seat),
+            // Of a session that another has replaced.
+            Command::Resync { .. } | Command::Leave { .. } | Command::Lost { .. } => {}
+            Command::Close { .. } => unreachable!("closing was taken out before"),
+        }
+    }
+
+    fn join(&mut self, player: &Player, resume: Option<ResumeToken>, link: &Link) -> JoinReply {
+        let held = match resume {
+            Some(token) => Some(
+                self.holders
+                    .of_token(&player.id, &token)
+                    .ok_or_else(|| refusal(ErrorCode::ResumeRefused, "no held seat has that token"))?,
+            ),
+            None => self.holders.of_player(&player.id),
+        };
+        let seat = match held {
+            Some(seat) => {
+                self.sim.set_connected(seat, true);
+                seat
+            }
+            None => self.sim.join(player).map_err(|error| match error {
+                JoinError::Full(_) => refusal(ErrorCode::RoomFull, &error.to_string()),
+                JoinError::Refused(_) => refusal(ErrorCode::JoinRefused, &error.to_string()),
+            })?,
+        };
+        let (token, replaced) = self.holders.connect(seat, &player.id, link.clone());
+        if let Some(old) = replaced {
+            old.outbox.end(CloseCode::Replaced, CloseCode::Replaced.reason());
+        }
+        let welcome = ServerMessage::Welcome(Box::new(self.welcome(seat, token)));
+        link.outbox.push(frame(|out| welcome.encode(out)));
+        self.want_resync(None, link.clone());
+        self.count_sessions();
+        Ok(Joined { seat, schema: self.sim.schema().clone(), tick_rate: self.sim.options().tick_rate })
+    }
+
+    fn welcome(&self, seat: SeatId, resume: ResumeToken) -> Welcome {
+        let options = self.sim.options();
+        Welcome {
+            room: self.info.name.clone(),
+            seat,
+            tick: self.sim.tick(),
+            tick_rate: options.tick_rate,
+            snapshot_every: options.snapshot_every,
+            input_ahead: options.input_ahead,
+            input_behind: options.input_behind,
+            resume,
+            resume_ms: self.hold.1,
+            schema_hash: self.sim.schema().hash(),
+            schema: self.sim.schema().clone(),
+        }
+    }
+
+    fn input(&mut self, seat: SeatId, input: &Input) {
+        count(&self.info.counters.inputs, 1);
+        if let Err(error) = self.sim.input_record(seat, input.sequence, input.tick, &input.record) {
+            // Told once in a while: a client whose clock is off sends many of them.
+            if self.info.counters.inputs_refused.fetch_add(1, Ordering::Relaxed).is_multiple_of(64)
+                && let Some(link) = self.holders.link(seat)
+            {
+                let reply = ServerMessage::Error(refusal(ErrorCode::InputRefused, &error.to_string()));
+                link.outbox.push(frame(|out| reply.encode(out)));
+            }
+        }
+    }
+
+    fn want_resync(&mut self, base: Option<Tick>, link: Link) {
+        count(&self.info.counters.resyncs, 1);
+        self.resyncs.want(base, link);
+    }
+
+    fn give_up(&mut self, seat: SeatId) {
+        self.holders.remove(seat);
+        self.sim.leave(seat);
+        self.count_sessions();
+    }
+
+    fn lose(&mut self, seat: SeatId) {
+        self.holders.lose(seat, self.sim.tick().saturating_add(self.hold.0));
+        self.sim.set_connected(seat, false);
+        self.count_sessions();
+    }
+
+    fn count_sessions(&self) {
+        self.info.sessions.store(self.holders.links().count(), Ordering::Relaxed);
+    }
+
+    fn count_sent(&self, sent: Sent) {
+        count(&self.info.counters.bytes, sent.bytes);
+        count(&self.info.counters.session_ticks, sent.sessions);
+    }
+
+    /// Notes that the tick due at `due` has taken so long.
+    pub(crate) fn ticked(&self, due: Instant, took: std::time::Duration) {
+        self.info.ticked(self.sim.tick(), due, took);
+    }
+}
+
+fn refusal(code: ErrorCode, message: &str) -> ErrorReply {
+    ErrorReply { code, message: message.to_owned(), retry_ms: None }
+}
+
+fn count(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
+}

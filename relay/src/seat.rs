@@ -1,0 +1,111 @@
+//! Who holds which seat of a room: by a session, or by nobody for a while after a connection was lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use subtle::ConstantTimeEq as _;
+use tickwire_protocol::{ResumeToken, SeatId, Tick};
+
+use crate::outbox::Outbox;
+
+/// A session's number in its relay, never used twice.
+pub(crate) type SessionId = u64;
+
+/// A room's way to one session.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) session: SessionId,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// One taken seat.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    player: String,
+    resume: ResumeToken,
+    pub(crate) hold: Hold,
+}
+
+/// How a seat is held.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// By a session.
+    Connected(Link),
+    /// For a player whose connection was lost, until this tick.
+    Lost { until: Tick },
+}
+
+/// The taken seats of a room.
+#[derive(Debug, Default)]
+pub(crate) struct Holders {
+    seats: BTreeMap<SeatId, Holder>,
+}
+
+impl Holders {
+    /// The seat that this player holds already.
+    pub(crate) fn of_player(&self, player: &str) -> Option<SeatId> {
+        self.seats.iter().find(|(_, holder)| holder.player == player).map(|(&seat, _)| seat)
+    }
+
+    /// The seat that this player's token takes up again. Touches nothing.
+    pub(crate) fn of_token(&self, player: &str, token: &ResumeToken) -> Option<SeatId> {
+        let seat = self.of_player(player)?;
+        bool::from(self.seats[&seat].resume.ct_eq(token)).then_some(seat)
+    }
+
+    /// Seats `link` at `seat` with a new resume token; the session that sat there is returned.
+    pub(crate) fn connect(&mut self, seat: SeatId, player: &str, link: Link) -> (ResumeToken, Option<Link>) {
+        let resume = new_token();
+        let holder = Holder { player: player.to_owned(), resume, hold: Hold::Connected(link) };
+        let old = self.seats.insert(seat, holder).and_then(|holder| match holder.hold {
+            Hold::Connected(link) => Some(link),
+            Hold::Lost { .. } => None,
+        });
+        (resume, old)
+    }
+
+    /// The session of a seat, if it is this one's.
+    pub(crate) fn is_held_by(&self, seat: SeatId, session: SessionId) -> bool {
+        matches!(self.seats.get(&seat), Some(Holder { hold: Hold::Connected(link), .. }) if link.session == session)
+    }
+
+    /// Holds the seat until a tick for a player whose connection was lost.
+    pub(crate) fn lose(&mut self, seat: SeatId, until: Tick) {
+        if let Some(holder) = self.seats.get_mut(&seat) {
+            holder.hold = Hold::Lost { until };
+        }
+    }
+
+    pub(crate) fn remove(&mut self, seat: SeatId) {
+        self.seats.remove(&seat);
+    }
+
+    /// The seats that nobody came back for by this tick.
+    pub(crate) fn expired(&self, tick: Tick) -> Vec<SeatId> {
+        let expired = |holder: &Holder| matches!(holder.hold, Hold::Lost { until } if until <= tick);
+        self.seats.iter().filter(|(_, holder)| expired(holder)).map(|(&seat, _)| seat).collect()
+    }
+
+    /// The connected sessions, by seat.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (SeatId, &Link)> {
+        self.seats.iter().filter_map(|(&seat, holder)| match &holder.hold {
+            Hold::Connected(link) => Some((seat, link)),
+            Hold::Lost { .. } => None,
+        })
+    }
+
+    pub(crate) fn link(&self, seat: SeatId) -> Option<&Link> {
+        match &self.seats.get(&seat)?.hold {
+            Hold::Connected(link) => Some(link),
+            Hold::Lost { .. } => None,
+        }
+    }
+}
+
+fn new_token() -> ResumeToken {
+    let mut token = ResumeToken::default();
+    SysRng.try_fill_bytes(&mut token).expect("the operating system has randomness once it is up");
+    token
+}

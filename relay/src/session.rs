@@ -1,0 +1,388 @@
+//! One connection's conversation, from its first message to its close. Sans-IO: it is told what came and when, and queues what
+//! to do.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tickwire_protocol::{
+    Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, Join, PROTOCOL_VERSION, Probe, ResumeToken,
+    Schema, ServerMessage, ServerProbeReply, Tick, wire,
+};
+use tickwire_sim::Player;
+
+use crate::auth::AuthError;
+use crate::config::Config;
+use crate::limit::{Gcra, Rate};
+
+/// What a session wants done. Taken by [`Session::poll`] after every `handle_*`.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Look this token up, then [`Session::handle_verdict`].
+    Authenticate { token: String },
+    /// Ask for a seat, then [`Session::handle_joined`].
+    Join { player: Player, room: String, resume: Option<ResumeToken> },
+    /// Give the seat up.
+    Leave,
+    /// Hand the input to the room.
+    Input(Input),
+    /// Ask the room for what brings the client up to date.
+    Resync { base: Option<Tick> },
+    /// Answer with the room's clock.
+    ProbeReply { nonce: u32 },
+    /// Send a message.
+    Send(ServerMessage),
+    /// Send a WebSocket ping.
+    Ping,
+    /// Close and end.
+    Close(CloseCode, String),
+}
+
+/// Where the conversation stands.
+#[derive(Debug)]
+enum State {
+    /// Connected; nothing but a token is accepted.
+    AwaitingToken { until: Instant },
+    /// The authenticator is asked.
+    LookingUp { until: Instant },
+    /// Authenticated, in no room.
+    Idle { player: Player },
+    /// A room is asked for a seat.
+    Joining { player: Player },
+    /// In a room.
+    Playing { player: Player, schema: Arc<Schema> },
+    /// Over; everything that comes is ignored.
+    Closed,
+}
+
+/// The conversation of one connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    config: Arc<Config>,
+    state: State,
+    actions: VecDeque<Action>,
+    limits: Limits,
+    /// The last sign of life.
+    heard: Instant,
+    next_ping: Instant,
+    ping_sent: Option<Instant>,
+    rtt: Option<Duration>,
+}
+
+/// How much this client may still say.
+#[derive(Debug)]
+struct Limits {
+    control: Gcra,
+    inputs: Gcra,
+    excess: Gcra,
+    /// The client was told at this time that it says too much.
+    warned: Option<Instant>,
+}
+
+/// A client is told at most once in this time that something is dropped.
+const WARN_EVERY: Duration = Duration::from_secs(1);
+
+impl Session {
+    pub(crate) fn new(now: Instant, config: Arc<Config>) -> Self {
+        let limits = Limits {
+            control: Gcra::new(config.control_messages),
+            // Replaced by the room's when there is one.
+            inputs: Gcra::new(Rate { per_second: 1, burst: 1 }),
+            excess: Gcra::new(config.excess),
+            warned: None,
+        };
+        Self {
+            state: State::AwaitingToken { until: now + config.handshake_timeout },
+            actions: VecDeque::new(),
+            limits,
+            heard: now,
+            next_ping: now + config.heartbeat,
+            ping_sent: None,
+            rtt: None,
+            config,
+        }
+    }
+
+    // What to do next.
+
+    /// The next thing to do, if any.
+    pub(crate) fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`Session::handle_timeout`].
+    pub(crate) fn deadline(&self) -> Instant {
+        let state = match self.state {
+            State::AwaitingToken { until } | State::LookingUp { until } => until,
+            _ => self.heard + self.config.unresponsive,
+        };
+        state.min(self.next_ping)
+    }
+
+    /// Whether the token was accepted.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        matches!(self.state, State::Idle { .. } | State::Joining { .. } | State::Playing { .. })
+    }
+
+    /// The last heartbeat's round trip.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    // What happened.
+
+    /// A binary message came.
+    pub(crate) fn handle_binary(&mut self, now: Instant, bytes: Bytes) {
+        self.heard = now;
+        for message in ClientMessage::decode_all(bytes) {
+            if matches!(self.state, State::Closed) {
+                return;
+            }
+            match message {
+                Ok(message) => self.handle_message(now, message),
+                Err(error) => self.close(CloseCode::Malformed, error.to_string()),
+            }
+        }
+    }
+
+    /// A text message came, which this subprotocol does not have.
+    pub(crate) fn handle_text(&mut self) {
+        self.close(CloseCode::Unsupported, CloseCode::Unsupported.reason());
+    }
+
+    /// A ping came and was answered.
+    pub(crate) fn handle_ping(&mut self, now: Instant) {
+        self.heard = now;
+        let _ = self.allow(now, |limits| &mut limits.control);
+    }
+
+    /// A pong came.
+    pub(crate) fn handle_pong(&mut self, now: Instant) {
+        self.heard = now;
+        if let Some(sent) = self.ping_sent.take() {
+            self.rtt = Some(now - sent);
+        }
+        let _ = self.allow(now, |limits| &mut limits.control);
+    }
+
+    /// The socket took bytes that had waited.
+    pub(crate) fn handle_progress(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// The room has not taken the last inputs yet, and this one was dropped.
+    pub(crate) fn handle_input_dropped(&mut self, now: Instant) {
+        if self.may_warn(now) {
+            self.refuse(ErrorCode::InputRefused, "too many inputs wait for their tick: this one was dropped");
+        }
+    }
+
+    /// The authenticator has spoken.
+    pub(crate) fn handle_verdict(&mut self, verdict: Result<Player, AuthError>) {
+        if !matches!(self.state, State::LookingUp { .. }) {
+            return;
+        }
+        match verdict {
+            Ok(player) => {
+                self.send(ServerMessage::Accepted(Accepted {
+                    protocol: PROTOCOL_VERSION,
+                    player: player.name.clone(),
+                    heartbeat_ms: self.config.heartbeat.as_millis() as u32,
+                }));
+                self.state = State::Idle { player };
+            }
+            Err(error @ AuthError::Refused) => self.close(CloseCode::Unauthorized, error.to_string()),
+            Err(error @ AuthError::Unavailable) => self.close(CloseCode::Overloaded, error.to_string()),
+        }
+    }
+
+    /// The room has answered: a seat (the welcome is sent by the room itself) or why not.
+    pub(crate) fn handle_joined(&mut self, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
+        let State::Joining { player } = std::mem::replace(&mut self.state, State::Closed) else { return };
+        self.state = match answer {
+            Ok((schema, tick_rate)) => {
+                self.limits.inputs = Gcra::new(self.config.inputs(tick_rate));
+                State::Playing { player, schema }
+            }
+            Err(reply) => {
+                self.send(ServerMessage::Error(reply));
+                State::Idle { player }
+            }
+        };
+    }
+
+    /// Someone else ends this session: its room, its outbox, the relay.
+    pub(crate) fn handle_end(&mut self, code: CloseCode, reason: &str) {
+        self.close(code, reason);
+    }
+
+    /// [`Session::deadline`] has come.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match self.state {
+            State::AwaitingToken { until } if now >= until => {
+                return self.close(CloseCode::TooSlow, "no token came in time");
+            }
+            State::LookingUp { until } if now >= until => {
+                return self.close(CloseCode::TooSlow, "the token could not be looked up in time");
+            }
+            State::Closed => return,
+            _ => {}
+        }
+        if now >= self.heard + self.config.unresponsive {
+            return self.close(CloseCode::Unresponsive, CloseCode::Unresponsive.reason());
+        }
+        if now >= self.next_ping {
+            self.next_ping = now + self.config.heartbeat;
+            self.ping_sent = Some(now);
+            self.actions.push_back(Action::Ping);
+        }
+    }
+
+    // How it goes on.
+
+    fn handle_message(&mut self, now: Instant, message: ClientMessage) {
+        if let ClientMessage::Input(input) = message {
+            return self.handle_input(now, input);
+        }
+        if !self.allow(now, |limits| &mut limits.control) {
+            return;
+        }
+        match message {
+            ClientMessage::Auth(auth) => self.handle_auth(now, auth),
+            _ if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) => {
+                self.close(CloseCode::Malformed, "authenticate first");
+            }
+            ClientMessage::Join(join) => self.handle_join(join),
+            ClientMessage::Leave => self.handle_leave(),
+            ClientMessage::Resync(resync) if self.is_playing() => {
+                self.actions.push_back(Action::Resync { base: resync.base });
+            }
+            ClientMessage::Resync(_) => self.refuse(ErrorCode::NotJoined, "join a room first"),
+            ClientMessage::Probe(Probe { nonce }) if self.is_playing() => {
+                self.actions.push_back(Action::ProbeReply { nonce });
+            }
+            ClientMessage::Probe(Probe { nonce }) => {
+                self.send(ServerMessage::ProbeReply(ServerProbeReply { nonce, tick: 0, phase: 0 }));
+            }
+            // A sign of life, already noted.
+            ClientMessage::ProbeReply(_) => {}
+            ClientMessage::Input(_) => unreachable!("inputs were taken out above"),
+        }
+    }
+
+    fn handle_auth(&mut self, now: Instant, auth: Auth) {
+        match self.state {
+            State::AwaitingToken { .. } if auth.protocol != PROTOCOL_VERSION => {
+                let reason = format!("protocol version {} is spoken here, not {}", PROTOCOL_VERSION, auth.protocol);
+                self.close(CloseCode::Version, reason);
+            }
+            State::AwaitingToken { .. } => {
+                self.state = State::LookingUp { until: now + self.config.lookup_timeout };
+                self.actions.push_back(Action::Authenticate { token: auth.token });
+            }
+            _ => self.close(CloseCode::Malformed, "one token is enough"),
+        }
+    }
+
+    fn handle_join(&mut self, join: Join) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Idle { player } => {
+                let Join { room, resume } = join;
+                self.actions.push_back(Action::Join { player: player.clone(), room, resume });
+                self.state = State::Joining { player };
+            }
+            state => {
+                self.state = state;
+                self.refuse(ErrorCode::Busy, "leave the room before you join one");
+            }
+        }
+    }
+
+    fn handle_leave(&mut self) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Playing { player, .. } => {
+                self.actions.push_back(Action::Leave);
+                self.state = State::Idle { player };
+            }
+            state => {
+                self.state = state;
+                self.refuse(ErrorCode::NotJoined, "there is no room to leave");
+            }
+        }
+    }
+
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        let State::Playing { schema, .. } = &self.state else {
+            if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) {
+                self.close(CloseCode::Malformed, "authenticate first");
+            } else if self.allow(now, |limits| &mut limits.control) {
+                // Sent before the client heard that it is out of the room.
+                self.refuse(ErrorCode::NotJoined, "join a room first");
+            }
+            return;
+        };
+        let schema = schema.clone();
+        if !self.allow(now, |limits| &mut limits.inputs) {
+            return;
+        }
+        match wire::check_record(&schema.input, &input.record) {
+            Ok(()) => self.actions.push_back(Action::Input(input)),
+            // As costly as a message too many.
+            Err(error) if self.tolerate(now) => {
+                if self.may_warn(now) {
+                    self.refuse(ErrorCode::InputRefused, &error.to_string());
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn is_playing(&self) -> bool {
+        matches!(self.state, State::Playing { .. })
+    }
+
+    /// Whether a message may pass this limit. One too many is dropped with a warning; too many of those end the session.
+    fn allow(&mut self, now: Instant, limit: impl FnOnce(&mut Limits) -> &mut Gcra) -> bool {
+        let Err(wait) = limit(&mut self.limits).check(now, 1) else { return true };
+        if self.tolerate(now) && self.may_warn(now) {
+            self.send(ServerMessage::Error(ErrorReply {
+                code: ErrorCode::RateLimited,
+                message: "too many messages: this one was dropped".into(),
+                retry_ms: Some(wait.as_millis() as u32 + 1),
+            }));
+        }
+        false
+    }
+
+    fn tolerate(&mut self, now: Instant) -> bool {
+        let tolerated = self.limits.excess.check(now, 1).is_ok();
+        if !tolerated {
+            self.close(CloseCode::Flood, CloseCode::Flood.reason());
+        }
+        tolerated
+    }
+
+    fn may_warn(&mut self, now: Instant) -> bool {
+        let may = self.limits.warned.is_none_or(|at| now >= at + WARN_EVERY);
+        if may {
+            self.limits.warned = Some(now);
+        }
+        may
+    }
+
+    fn refuse(&mut self, code: ErrorCode, message: &str) {
+        self.send(ServerMessage::Error(ErrorReply { code, message: message.into(), retry_ms: None }));
+    }
+
+    fn send(&mut self, message: ServerMessage) {
+        self.actions.push_back(Action::Send(message));
+    }
+
+    fn close(&mut self, code: CloseCode, reason: impl Into<String>) {
+        if !matches!(self.state, State::Closed) {
+            self.state = State::Closed;
+            self.actions.push_back(Action::Close(code, reason.into()));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What tells whether a room is healthy.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tickwire_protocol::Tick;
+
+/// What a room shows of itself, shared with everyone who looks.
+#[derive(Debug)]
+pub(crate) struct RoomInfo {
+    pub(crate) name: String,
+    pub(crate) tick_rate: u32,
+    pub(crate) tick: AtomicU32,
+    pub(crate) sessions: AtomicUsize,
+    pub(crate) closed: AtomicBool,
+    pub(crate) counters: Counters,
+    epoch: Instant,
+    /// Nanoseconds from `epoch` to when the last tick was due.
+    due: AtomicU64,
+    ticks: Mutex<Histogram<u64>>,
+}
+
+/// Things counted since the room was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) bytes: AtomicU64,
+    pub(crate) session_ticks: AtomicU64,
+    pub(crate) overruns: AtomicU64,
+    pub(crate) lost_ticks: AtomicU64,
+    pub(crate) inputs: AtomicU64,
+    pub(crate) inputs_refused: AtomicU64,
+    pub(crate) resyncs: AtomicU64,
+}
+
+/// A room's health since it was opened. Differences of two tell of the time between.
+#[derive(Clone, Debug)]
+pub struct RoomStats {
+    /// Its name.
+    pub name: String,
+    /// The last tick simulated.
+    pub tick: Tick,
+    /// Ticks a second, as wished.
+    pub tick_rate: u32,
+    /// Sessions in it.
+    pub sessions: usize,
+    /// Bytes handed to sessions.
+    pub bytes: u64,
+    /// Snapshots handed to sessions.
+    pub session_ticks: u64,
+    /// Ticks that took longer than their time.
+    pub overruns: u64,
+    /// Ticks of time that were dropped because the room was too far behind.
+    pub lost_ticks: u64,
+    /// Inputs that reached the room.
+    pub inputs: u64,
+    /// Inputs that the room refused: late, early, twice.
+    pub inputs_refused: u64,
+    /// Resyncs and keyframes asked for, those of joins included.
+    pub resyncs: u64,
+    /// How long ticks took, from due commands to the last send, in nanoseconds; of the last 10-20 seconds.
+    pub tick_nanos: Histogram<u64>,
+}
+
+impl RoomInfo {
+    pub(crate) fn new(name: &str, tick_rate: u32, epoch: Instant) -> Self {
+        Self {
+            name: name.to_owned(),
+            tick_rate,
+            tick: AtomicU32::new(0),
+            sessions: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            counters: Counters::default(),
+            epoch,
+            due: AtomicU64::new(0),
+            ticks: Mutex::new(
+                Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range"),
+            ),
+        }
+    }
+
+    /// A tick that was due at `due` has run for `took`.
+    pub(crate) fn ticked(&self, tick: Tick, due: Instant, took: Duration) {
+        self.tick.store(tick, Ordering::Relaxed);
+        self.due.store(due.saturating_duration_since(self.epoch).as_nanos() as u64, Ordering::Relaxed);
+        if took * self.tick_rate > Duration::from_secs(1) {
+            self.counters.overruns.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut ticks = self.histogram();
+        // Halves the past now and then, so that the present shows.
+        if ticks.len() > 20 * u64::from(self.tick_rate) {
+            let half = halve(&ticks);
+            *ticks = half;
+        }
+        ticks.saturating_record(took.as_nanos() as u64);
+    }
+
+    /// The last tick and the part of a tick that has passed since it was due, in 1/65,536.
+    pub(crate) fn progress(&self, now: Instant) -> (Tick, u16) {
+        let due = self.epoch + Duration::from_nanos(self.due.load(Ordering::Relaxed));
+        let passed = now.saturating_duration_since(due).as_secs_f64() * f64::from(self.tick_rate);
+        (self.tick.load(Ordering::Relaxed), (passed * 65_536.0).min(65_535.0) as u16)
+    }
+
+    pub(crate) fn stats(&self) -> RoomStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RoomStats {
+            name: self.name.clone(),
+            tick: self.tick.load(Ordering::Relaxed),
+            tick_rate: self.tick_rate,
+            sessions: self.sessions.load(Ordering::Relaxed),
+            bytes: count(&self.counters.bytes),
+            session_ticks: count(&self.counters.session_ticks),
+            overruns: count(&self.counters.overruns),
+            lost_ticks: count(&self.counters.lost_ticks),
+            inputs: count(&self.counters.inputs),
+            inputs_refused: count(&self.counters.inputs_refused),
+            resyncs: count(&self.counters.resyncs),
+            tick_nanos: self.histogram().clone(),
+        }
+    }
+
+    fn histogram(&self) -> MutexGuard<'_, Histogram<u64>> {
+        self.ticks.lock().expect("nothing panics while it holds the histogram")
+    }
+}
+
+fn halve(ticks: &Histogram<u64>) -> Histogram<u64> {
+    let mut half = Histogram::new_from(ticks);
+    for bar in ticks.iter_recorded() {
+        let count = bar.count_at_value().div_ceil(2);
+        half.record_n(bar.value_iterated_to(), count).expect("the value came from a histogram of the same bounds");
+    }
+    half
+}
+
+/// A relay's health.
+#[derive(Clone, Debug)]
+pub struct RelayStats {
+    /// Its rooms, by name.
+    pub rooms: Vec<RoomStats>,
+    /// Connections, in a room or not.
+    pub connections: usize,
+}

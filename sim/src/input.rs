@@ -1,0 +1,183 @@
+//! From inputs that arrive when they like to inputs that belong to ticks.
+
+use std::collections::VecDeque;
+
+use bevy_ecs::resource::Resource;
+use tickwire_protocol::{SeatId, Sequence, Tick};
+
+/// Inputs that may wait for a seat. One a tick for the widest sensible window; a seat that sends more is told so.
+const MAX_WAITING: usize = 64;
+
+/// Why an input was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InputRefused {
+    /// Nobody sits there.
+    #[error("the seat is empty")]
+    NoSeat,
+    /// Its sequence is not above the last one's.
+    #[error("input {sequence} is not newer than {last}")]
+    NotNewer {
+        /// Its sequence.
+        sequence: Sequence,
+        /// The last one taken.
+        last: Sequence,
+    },
+    /// It is meant for a tick outside the window.
+    #[error("tick {tick} is outside {first}..={last}")]
+    Window {
+        /// The tick it is meant for.
+        tick: Tick,
+        /// The first one allowed now.
+        first: Tick,
+        /// The last one allowed now.
+        last: Tick,
+    },
+    /// Too many are waiting.
+    #[error("64 inputs are waiting already")]
+    TooMany,
+    /// The record is not one of the game's inputs.
+    #[error("the input is malformed or out of range")]
+    Malformed,
+}
+
+/// How far from the next tick an input may be, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) ahead: u32,
+    pub(crate) behind: u32,
+}
+
+impl Window {
+    fn check(self, tick: Tick, next: Tick) -> Result<(), InputRefused> {
+        let (first, last) = (next.saturating_sub(self.behind), next.saturating_add(self.ahead));
+        if (first..=last).contains(&tick) { Ok(()) } else { Err(InputRefused::Window { tick, first, last }) }
+    }
+}
+
+/// What every seat's player wants this tick. A resource, filled before the game's systems run.
+#[derive(Debug, Resource)]
+pub struct Inputs<I> {
+    seats: Vec<SeatInputs<I>>,
+    nothing: I,
+}
+
+#[derive(Debug)]
+struct SeatInputs<I> {
+    taken: bool,
+    waiting: VecDeque<(Tick, Sequence, I)>,
+    last: Sequence,
+    consumed: Vec<I>,
+    held: I,
+}
+
+impl<I: Clone + Default> Inputs<I> {
+    pub(crate) fn new(seats: u16) -> Self {
+        let seat =
+            || SeatInputs { taken: false, waiting: VecDeque::new(), last: 0, consumed: vec![], held: I::default() };
+        Self { seats: std::iter::repeat_with(seat).take(seats.into()).collect(), nothing: I::default() }
+    }
+
+    /// The newest input consumed, held until the next; the default before the first and for an empty seat.
+    pub fn get(&self, seat: SeatId) -> &I {
+        self.seats.get(usize::from(seat.0)).map_or(&self.nothing, |seat| &seat.held)
+    }
+
+    /// The inputs consumed this tick, oldest first: usually one, none if the player's network hiccups, several after a hiccup. For
+    /// what must not be missed, such as a key pressed and released.
+    pub fn consumed(&self, seat: SeatId) -> &[I] {
+        self.seats.get(usize::from(seat.0)).map_or(&[], |seat| &seat.consumed)
+    }
+
+    pub(crate) fn open(&mut self, seat: SeatId) {
+        let seat = &mut self.seats[usize::from(seat.0)];
+        *seat = SeatInputs { taken: true, waiting: VecDeque::new(), last: 0, consumed: vec![], held: I::default() };
+    }
+
+    pub(crate) fn close(&mut self, seat: SeatId) {
+        let seat = &mut self.seats[usize::from(seat.0)];
+        seat.taken = false;
+        seat.waiting.clear();
+        seat.consumed.clear();
+        seat.held = I::default();
+    }
+
+    /// Takes an input for `tick`, `next` being the tick that runs next.
+    pub(crate) fn push(
+        &mut self,
+        seat: SeatId,
+        (sequence, tick, next): (Sequence, Tick, Tick),
+        window: Window,
+        input: I,
+    ) -> Result<(), InputRefused> {
+        let seat = self.seats.get_mut(usize::from(seat.0)).filter(|seat| seat.taken).ok_or(InputRefused::NoSeat)?;
+        if sequence <= seat.last {
+            return Err(InputRefused::NotNewer { sequence, last: seat.last });
+        }
+        window.check(tick, next)?;
+        if seat.waiting.len() == MAX_WAITING {
+            return Err(InputRefused::TooMany);
+        }
+        seat.last = sequence;
+        seat.waiting.push_back((tick, sequence, input));
+        Ok(())
+    }
+
+    /// Consumes what is due at `tick`; the newest sequence consumed, if any.
+    pub(crate) fn consume(&mut self, seat: SeatId, tick: Tick) -> Option<Sequence> {
+        let seat = &mut self.seats[usize::from(seat.0)];
+        seat.consumed.clear();
+        let mut newest = None;
+        while let Some((_, sequence, input)) = seat.waiting.pop_front_if(|(due, ..)| *due <= tick) {
+            newest = Some(sequence);
+            seat.consumed.push(input);
+        }
+        if let Some(last) = seat.consumed.last() {
+            seat.held.clone_from(last);
+        }
+        newest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEAT: SeatId = SeatId(0);
+    const WINDOW: Window = Window { ahead: 4, behind: 8 };
+
+    fn inputs() -> Inputs<u32> {
+        let mut inputs = Inputs::new(1);
+        inputs.open(SEAT);
+        inputs
+    }
+
+    #[test]
+    fn each_waits_for_its_tick_and_the_last_is_held() {
+        let mut inputs = inputs();
+        for (sequence, tick) in [(1, 9), (2, 11), (3, 11)] {
+            inputs.push(SEAT, (sequence, tick, 10), WINDOW, sequence * 10).expect("within the window");
+        }
+        assert_eq!((inputs.consume(SEAT, 10), inputs.consumed(SEAT), *inputs.get(SEAT)), (Some(1), &[10][..], 10));
+        assert_eq!((inputs.consume(SEAT, 11), inputs.consumed(SEAT), *inputs.get(SEAT)), (Some(3), &[20, 30][..], 30));
+        assert_eq!((inputs.consume(SEAT, 12), inputs.consumed(SEAT), *inputs.get(SEAT)), (None, &[][..], 30));
+    }
+
+    #[test]
+    fn the_window_has_two_ends() {
+        let mut inputs = inputs();
+        let mut push = |sequence, tick| inputs.push(SEAT, (sequence, tick, 10), WINDOW, 0);
+        let refused = |tick| Err(InputRefused::Window { tick, first: 2, last: 14 });
+        assert_eq!((push(1, 1), push(1, 15), push(1, u32::MAX)), (refused(1), refused(15), refused(u32::MAX)));
+        assert_eq!((push(1, 2), push(2, 14)), (Ok(()), Ok(())));
+        assert_eq!(push(2, 14), Err(InputRefused::NotNewer { sequence: 2, last: 2 }));
+    }
+
+    #[test]
+    fn waiting_inputs_are_bounded() {
+        let mut inputs = inputs();
+        let results = (1..=65).map(|sequence| inputs.push(SEAT, (sequence, 10, 10), WINDOW, 0));
+        let refused: Vec<_> = results.filter_map(Result::err).collect();
+        assert_eq!(refused, [InputRefused::TooMany]);
+        assert_eq!(inputs.push(SeatId(7), (1, 10, 10), WINDOW, 0), Err(InputRefused::NoSeat));
+    }
+}

@@ -1,0 +1,21 @@
+//! One match: a `bevy_ecs` [`World`](bevy_ecs::world::World) stepped at a fixed tick, its inputs in, its snapshots out.
+//!
+//! No tokio, no sockets, no clock: a [`Sim`] steps when it is told to. The same game, seed, joins and inputs at the same ticks
+//! give the same [snapshot hash](Sim::hash), always.
+
+mod capture;
+mod clock;
+mod event;
+mod game;
+mod input;
+mod seat;
+mod sim;
+
+pub use capture::Replicated;
+pub use clock::{MAX_CATCH_UP, Pace};
+pub use event::{Events, SentEvent, To};
+pub use game::{Game, Player, Refusal, Setup};
+pub use input::{InputRefused, Inputs};
+pub use seat::{JoinError, Seat};
+pub use sim::{AnySim, Rng, Sim, SimOptions, TickTime};
+pub use tickwire_protocol::{SeatId, Sequence, Slot, Tick, Wire, wire};

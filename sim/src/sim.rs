@@ -1,0 +1,360 @@
+//! A match: joins, inputs and steps in, deltas and events out.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use bevy_ecs::resource::Resource;
+use bevy_ecs::schedule::Schedule;
+use bevy_ecs::world::World;
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use tickwire_protocol::snapshot::{Encoder, Tables};
+use tickwire_protocol::{Schema, SeatId, Sequence, Tick, Wire, wire};
+
+use crate::capture::{Capture, Captured, single_threaded};
+use crate::event::{Events, SentEvent};
+use crate::game::{Game, Player, Setup};
+use crate::input::{InputRefused, Inputs, Window};
+use crate::seat::{JoinError, Seat, Seats};
+
+/// What a match can be given beside its game.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimOptions {
+    /// Where the match's randomness starts. Default 0.
+    pub seed: u64,
+    /// Ticks a second, 1 to 1,000. Default 30: a frame of 33 ms is what action games over the internet settle on.
+    pub tick_rate: u32,
+    /// Ticks from one snapshot to the next, at least 1. Default 1.
+    pub snapshot_every: u32,
+    /// The snapshot hash rides along about every so many ticks, at least 1. Default 64: a desync is seen within about two seconds.
+    pub hash_every: u32,
+    /// Ticks ahead of the next that an input may be meant for. Default 32: a second's worth of clock error.
+    pub input_ahead: u32,
+    /// Ticks late that an input may come and still count. Default 32: an input a second old is no longer what the player wants.
+    pub input_behind: u32,
+    /// Seats. Default 1,024.
+    pub seats: u16,
+}
+
+impl Default for SimOptions {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            tick_rate: 30,
+            snapshot_every: 1,
+            hash_every: 64,
+            input_ahead: 32,
+            input_behind: 32,
+            seats: 1024,
+        }
+    }
+}
+
+/// The match's randomness, a resource: `ChaCha12Rng`, whose numbers are the same on every machine.
+#[derive(Debug, Resource)]
+pub struct Rng(ChaCha12Rng);
+
+impl Deref for Rng {
+    type Target = ChaCha12Rng;
+    fn deref(&self) -> &ChaCha12Rng {
+        &self.0
+    }
+}
+
+impl DerefMut for Rng {
+    fn deref_mut(&mut self) -> &mut ChaCha12Rng {
+        &mut self.0
+    }
+}
+
+/// Which tick is running. A resource.
+#[derive(Clone, Copy, Debug, Resource)]
+pub struct TickTime {
+    /// The tick, 0 during setup.
+    pub tick: Tick,
+    /// Ticks a second.
+    pub rate: u32,
+}
+
+impl TickTime {
+    /// Seconds from one tick to the next.
+    pub fn delta(&self) -> f32 {
+        1.0 / self.rate as f32
+    }
+}
+
+/// One match of a game.
+///
+/// Joins, leaves and inputs take effect in the order in which they come; the state is a function of them, the ticks they came
+/// before, and the seed.
+pub struct Sim<G: Game> {
+    game: Arc<G>,
+    options: SimOptions,
+    world: World,
+    schedule: Schedule,
+    capture: Capture,
+    encoder: Encoder,
+    schema: Arc<Schema>,
+    seats: Seats,
+    tick: Tick,
+    delta: Vec<u8>,
+}
+
+impl<G: Game> Sim<G> {
+    /// Builds a match. Its first tick is 1.
+    ///
+    /// # Panics
+    /// If the game's setup or `options` break a rule stated there: these are the author's mistakes, seen at the first start.
+    pub fn new(game: impl Into<Arc<G>>, options: SimOptions) -> Self {
+        assert!((1..=1000).contains(&options.tick_rate), "the tick rate is 1 to 1,000 Hz");
+        assert!(
+            options.snapshot_every > 0 && options.hash_every > 0,
+            "snapshots and hashes come at least now and then"
+        );
+        let game = game.into();
+        let mut world = World::new();
+        world.insert_resource(Rng(ChaCha12Rng::seed_from_u64(options.seed)));
+        world.insert_resource(TickTime { tick: 0, rate: options.tick_rate });
+        world.insert_resource(Events::default());
+        world.insert_resource(Inputs::<G::Input>::new(options.seats));
+        let mut capture = Capture::new(&mut world);
+        let mut schedule = single_threaded();
+        let mut setup =
+            Setup { world: &mut world, schedule: &mut schedule, capture: &mut capture, components: Vec::new() };
+        setup.replicate::<Seat>();
+        game.setup(&mut setup);
+        let components = setup.components;
+        let events = world.resource::<Events>().shapes().to_vec();
+        let schema = Arc::new(Schema { components, input: G::Input::shape(), events });
+        if let Err(error) = schema.check() {
+            panic!("the game's schema: {error}");
+        }
+        let tables = Tables::new(schema.clone());
+        let encoder = Encoder::new(&tables);
+        world.insert_resource(Captured(tables));
+        let seats = Seats::new(options.seats);
+        Self { game, options, world, schedule, capture, encoder, schema, seats, tick: 0, delta: Vec::new() }
+    }
+
+    /// What travels.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// What the match was built with.
+    pub fn options(&self) -> &SimOptions {
+        &self.options
+    }
+
+    /// The last tick simulated, 0 before the first.
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The match's world, to look at.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The match's world, to change between ticks.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Gives a seat to a player.
+    ///
+    /// # Errors
+    /// All seats are taken, or the game refuses.
+    pub fn join(&mut self, player: &Player) -> Result<SeatId, JoinError> {
+        let seat = self.seats.free().ok_or(JoinError::Full(self.seats.count()))?;
+        let entity = self.world.spawn(Seat { seat, sequence: 0, connected: true }).id();
+        if let Err(refusal) = self.game.join(&mut self.world, entity, player) {
+            self.world.despawn(entity);
+            return Err(refusal.into());
+        }
+        self.world.resource_mut::<Inputs<G::Input>>().open(seat);
+        self.seats.take(seat, entity);
+        Ok(seat)
+    }
+
+    /// Gives a seat up; nothing happens if it is empty.
+    pub fn leave(&mut self, seat: SeatId) {
+        let Some(entity) = self.seats.give_up(seat) else { return };
+        self.world.resource_mut::<Inputs<G::Input>>().close(seat);
+        self.game.leave(&mut self.world, entity);
+        // The game may have despawned it itself.
+        let _ = self.world.try_despawn(entity);
+    }
+
+    /// Says whether the seat's player is connected; nothing happens if it is empty.
+    pub fn set_connected(&mut self, seat: SeatId, connected: bool) {
+        if let Some(mut row) = self.seats.entity(seat).and_then(|entity| self.world.get_mut::<Seat>(entity)) {
+            row.connected = connected;
+        }
+    }
+
+    /// Takes a player's input for `tick`.
+    ///
+    /// # Errors
+    /// See [`InputRefused`]; the input is then dropped.
+    pub fn input(&mut self, seat: SeatId, sequence: Sequence, tick: Tick, input: G::Input) -> Result<(), InputRefused> {
+        let window = Window { ahead: self.options.input_ahead, behind: self.options.input_behind };
+        let times = (sequence, tick, self.tick + 1);
+        self.world.resource_mut::<Inputs<G::Input>>().push(seat, times, window, input)
+    }
+
+    /// Runs the next tick, and captures and encodes it if its snapshot is due: [`Sim::simulate`], [`Sim::capture`] and
+    /// [`Sim::encode`] in one.
+    ///
+    /// # Panics
+    /// If a system does. The match is then broken; drop it.
+    pub fn step(&mut self) -> Option<&[u8]> {
+        self.simulate();
+        if !self.tick.is_multiple_of(self.options.snapshot_every) {
+            return None;
+        }
+        self.capture();
+        Some(self.encode())
+    }
+
+    /// Runs the next tick of the game alone.
+    ///
+    /// # Panics
+    /// If a system does, or if the tick would wrap (after 2³²-2 ticks: 4.5 years at 30 Hz; end the match before).
+    pub fn simulate(&mut self) {
+        assert!(self.tick < Tick::MAX - 1, "a match ends before its tick wraps");
+        self.tick += 1;
+        self.world.resource_mut::<TickTime>().tick = self.tick;
+        self.world.resource_mut::<Events>().clear();
+        for (seat, entity) in self.seats.taken() {
+            let consumed = self.world.resource_mut::<Inputs<G::Input>>().consume(seat, self.tick);
+            if let (Some(sequence), Some(mut row)) = (consumed, self.world.get_mut::<Seat>(entity)) {
+                row.sequence = sequence;
+            }
+        }
+        self.schedule.run(&mut self.world);
+        self.capture.track(&mut self.world);
+        self.world.clear_trackers();
+    }
+
+    /// Brings the tables up to the world as it is.
+    pub fn capture(&mut self) {
+        self.capture.capture(&mut self.world);
+    }
+
+    /// Encodes what was captured since the last encode.
+    ///
+    /// # Panics
+    /// If no tick was simulated since.
+    pub fn encode(&mut self) -> &[u8] {
+        let every = self.options.hash_every;
+        let with_hash = self.tick / every != self.encoder.tick() / every;
+        self.delta.clear();
+        let tables = &mut self.world.resource_mut::<Captured>().0;
+        self.encoder.delta(tables, self.tick, with_hash, &mut self.delta);
+        &self.delta
+    }
+
+    /// The last delta.
+    pub fn delta(&self) -> &[u8] {
+        &self.delta
+    }
+
+    /// Appends what brings a replica at `base` to the last snapshot; a keyframe from nothing or from too far back. Returns the
+    /// base it starts from, none for a keyframe.
+    pub fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
+        self.encoder.resync(base, out)
+    }
+
+    /// The snapshot hash of the last snapshot.
+    pub fn hash(&self) -> u32 {
+        self.encoder.hash()
+    }
+
+    /// The events of the last tick with their records, in the order in which they were sent.
+    pub fn events(&self) -> impl Iterator<Item = (SentEvent, &[u8])> {
+        self.world.resource::<Events>().sent()
+    }
+}
+
+impl<G: Game> std::fmt::Debug for Sim<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sim").field("tick", &self.tick).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// A match of a game that is not known at compile time: what a room runs. See the methods of [`Sim`].
+pub trait AnySim: Send + std::fmt::Debug {
+    /// See [`Sim::schema`].
+    fn schema(&self) -> &Arc<Schema>;
+    /// See [`Sim::options`].
+    fn options(&self) -> &SimOptions;
+    /// See [`Sim::tick`].
+    fn tick(&self) -> Tick;
+    /// See [`Sim::join`].
+    ///
+    /// # Errors
+    /// As there.
+    fn join(&mut self, player: &Player) -> Result<SeatId, JoinError>;
+    /// See [`Sim::leave`].
+    fn leave(&mut self, seat: SeatId);
+    /// See [`Sim::set_connected`].
+    fn set_connected(&mut self, seat: SeatId, connected: bool);
+    /// See [`Sim::input`]; the input as a record.
+    ///
+    /// # Errors
+    /// As there.
+    fn input_record(&mut self, seat: SeatId, sequence: Sequence, tick: Tick, record: &[u8])
+    -> Result<(), InputRefused>;
+    /// See [`Sim::step`].
+    fn step(&mut self) -> Option<&[u8]>;
+    /// See [`Sim::delta`].
+    fn delta(&self) -> &[u8];
+    /// See [`Sim::resync`].
+    fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick>;
+    /// See [`Sim::events`].
+    fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8]));
+}
+
+impl<G: Game> AnySim for Sim<G> {
+    fn schema(&self) -> &Arc<Schema> {
+        self.schema()
+    }
+    fn options(&self) -> &SimOptions {
+        self.options()
+    }
+    fn tick(&self) -> Tick {
+        self.tick()
+    }
+    fn join(&mut self, player: &Player) -> Result<SeatId, JoinError> {
+        self.join(player)
+    }
+    fn leave(&mut self, seat: SeatId) {
+        self.leave(seat);
+    }
+    fn set_connected(&mut self, seat: SeatId, connected: bool) {
+        self.set_connected(seat, connected);
+    }
+    fn input_record(
+        &mut self,
+        seat: SeatId,
+        sequence: Sequence,
+        tick: Tick,
+        record: &[u8],
+    ) -> Result<(), InputRefused> {
+        let input = wire::from_record(record).map_err(|_| InputRefused::Malformed)?;
+        self.input(seat, sequence, tick, input)
+    }
+    fn step(&mut self) -> Option<&[u8]> {
+        self.step()
+    }
+    fn delta(&self) -> &[u8] {
+        self.delta()
+    }
+    fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
+        self.resync(base, out)
+    }
+    fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8])) {
+        self.events().for_each(|(sent, record)| visit(sent, record));
+    }
+}
