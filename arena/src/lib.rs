@@ -1,1 +1,16 @@
-//! .
+//! The sample game: ships in a walled square of space, with rocks to hide behind and orbs to fetch. Written against the public API
+//! of `tickwire` and `tickwire-client` alone.
+
+mod brain;
+mod combat;
+mod components;
+mod flight;
+mod game;
+mod grid;
+mod pickup;
+
+pub use brain::ArenaBrain;
+pub use components::{
+    Bounds, Bullet, Controls, Heading, Hit, Orb, OrbKind, Pickup, Pilot, Position, Rock, Ship, ShipState, Wreck,
+};
+pub use game::Arena;

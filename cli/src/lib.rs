@@ -1,1 +1,19 @@
-//! .
+//! The `tickwire` program as a library: register your games and their brains, and get every subcommand for them.
+//!
+//! ```no_run
+//! use tickwire_arena::{Arena, ArenaBrain};
+//! use tickwire_cli::Program;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Program::new().game("arena", |players| Arena::sized_for(players), ArenaBrain::new).run()
+//! }
+//! ```
+
+mod args;
+mod bots;
+mod error;
+mod host;
+mod program;
+mod status;
+
+pub use program::Program;

@@ -1,0 +1,112 @@
+//! The arena as a game: how a match is built, and what a player's coming and going does to it.
+
+use bevy_ecs::prelude::*;
+use rand::RngExt as _;
+use tickwire::{Game, Player, Refusal, Replicated, Rng, Setup};
+
+use crate::combat::{Timers, fire, free_place, recover, strike};
+use crate::components::{
+    Bounds, Bullet, Controls, Heading, Hit, Orb, Pickup, Pilot, Position, Rock, Ship, ShipState, Wreck,
+};
+use crate::flight::{Fuel, Spin, Velocity, bump, fly, polar, steer, survey};
+use crate::grid::Near;
+use crate::pickup::{fetch, random_kind};
+
+/// The sample game.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arena {
+    /// The side of the square, in units, at most 4,096. Default 1,600: a dozen ships meet every few seconds.
+    pub size: u16,
+    /// Rocks. Default 24.
+    pub rocks: u32,
+    /// Orbs. Default 8.
+    pub orbs: u32,
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Self { size: 1600, rocks: 24, orbs: 8 }
+    }
+}
+
+impl Arena {
+    /// An arena for many players: about as dense as the default is with twelve, up to the largest size.
+    pub fn sized_for(players: u32) -> Self {
+        let default = Self::default();
+        let scale = (f64::from(players.max(12)) / 12.0).sqrt();
+        let size = (f64::from(default.size) * scale).min(4096.0);
+        let area = (size / f64::from(default.size)).powi(2);
+        let scaled = |count: u32| (f64::from(count) * area) as u32;
+        Self { size: size as u16, rocks: scaled(default.rocks), orbs: scaled(default.orbs) }
+    }
+
+    /// An arena of so many drifting rocks and nothing else, to measure with.
+    pub fn of_rocks(count: u32) -> Self {
+        Self { size: 4096, rocks: count, orbs: 0 }
+    }
+}
+
+impl Game for Arena {
+    type Input = Controls;
+
+    fn setup(&self, setup: &mut Setup<'_>) {
+        setup
+            .replicate::<Position>()
+            .replicate::<Heading>()
+            .replicate::<Ship>()
+            .replicate::<Pilot>()
+            .replicate::<Bullet>()
+            .replicate::<Rock>()
+            .replicate::<Orb>()
+            .replicate::<Bounds>()
+            .event::<Hit>()
+            .event::<Wreck>()
+            .event::<Pickup>()
+            .systems((steer, fly, survey, bump, fire, strike, fetch, recover).chain());
+        let size = self.size.min(4096);
+        let world = setup.world();
+        world.insert_resource(Near::default());
+        world.spawn((Replicated, Bounds { size }));
+        world.resource_scope(|world, mut rng: Mut<'_, Rng>| {
+            for _ in 0..self.rocks {
+                world.spawn((Replicated, rock(&mut rng, size)));
+            }
+            let near = Near::default();
+            for _ in 0..self.orbs {
+                let orb = Orb { kind: random_kind(&mut rng) };
+                world.spawn((Replicated, orb, free_place(&mut rng, &near, size)));
+            }
+        });
+    }
+
+    fn join(&self, world: &mut World, seat: Entity, player: &Player) -> Result<(), Refusal> {
+        let place = world.resource_scope(|world, mut rng: Mut<'_, Rng>| {
+            free_place(&mut rng, world.resource::<Near>(), self.size.min(4096))
+        });
+        let mut name = player.name.clone();
+        name.truncate(name.floor_char_boundary(24));
+        // Neighbouring names get distant hues.
+        let hue = name.bytes().fold(7u8, |hue, byte| hue.wrapping_mul(167).wrapping_add(byte));
+        world.entity_mut(seat).insert((
+            place,
+            Heading { angle: 0.0 },
+            Ship { health: 100, state: ShipState::Flying },
+            Pilot { name, hue, score: 0, deaths: 0 },
+            (Velocity::default(), Fuel::default(), Timers::default()),
+        ));
+        Ok(())
+    }
+}
+
+fn rock(rng: &mut Rng, size: u16) -> impl Bundle {
+    let radius = rng.random_range(12..=48u8);
+    let (low, high) = (f32::from(radius), f32::from(size) - f32::from(radius));
+    let (x, y) = polar(rng.random_range(0.0..std::f32::consts::TAU), rng.random_range(8.0..40.0));
+    (
+        Rock { size: radius },
+        Position { x: rng.random_range(low..high), y: rng.random_range(low..high) },
+        Velocity { x, y },
+        Heading { angle: rng.random_range(0.0..std::f32::consts::TAU) },
+        Spin(rng.random_range(-0.6..0.6)),
+    )
+}

@@ -1,0 +1,96 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
+
+fn positive<T: TryFrom<u64> + Clone + Send + Sync>(most: u64) -> RangedU64ValueParser<T>
+where
+    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
+{
+    RangedU64ValueParser::new().range(1..=most)
+}
+
+/// Hosts matches of a game, and plays them with bots. Without a subcommand it hosts.
+#[derive(Debug, Parser)]
+#[command(name = "tickwire", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Host a match and serve its page until interrupted
+    Host(HostArgs),
+    /// Play a hosted match with bots and report what they measured
+    Bots(BotsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HostArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7777")]
+    pub(crate) addr: String,
+    /// Name of the room
+    #[arg(long, value_name = "NAME", default_value = "lobby")]
+    pub(crate) room: String,
+    /// Game to play; the first one known by default
+    #[arg(long, value_name = "NAME")]
+    pub(crate) game: Option<String>,
+    /// Bots to play along, each a client on a socket of its own
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(crate) bots: usize,
+    /// About how many players to lay the match out for; the number of bots by default
+    #[arg(long, value_name = "N")]
+    pub(crate) players: Option<u32>,
+    /// Seed of the match's randomness; a random one by default
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Ticks a second, 1 to 1000
+    #[arg(long, value_name = "HZ", default_value_t = 30, value_parser = positive::<u32>(1000))]
+    pub(crate) tick_rate: u32,
+    /// Ticks from one snapshot to the next
+    #[arg(long, value_name = "TICKS", default_value_t = 1, value_parser = positive::<u32>(1000))]
+    pub(crate) snapshot_every: u32,
+    /// Ticks from one snapshot hash to the next
+    #[arg(long, value_name = "TICKS", default_value_t = 64, value_parser = positive::<u32>(1_000_000))]
+    pub(crate) hash_every: u32,
+    /// Seats of the room
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = positive::<u16>(65_535))]
+    pub(crate) seats: u16,
+    /// Seconds that the seat of a lost connection is held
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub(crate) seat_hold: u64,
+    /// Connections at once
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = positive::<u32>(1_000_000))]
+    pub(crate) connections: u32,
+    /// Threads that run rooms; one per core by default
+    #[arg(long, value_name = "N", value_parser = positive::<u32>(1024))]
+    pub(crate) workers: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BotsArgs {
+    /// Where the match is hosted
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777")]
+    pub(crate) url: String,
+    /// Name of the room
+    #[arg(long, value_name = "NAME", default_value = "lobby")]
+    pub(crate) room: String,
+    /// Game to play; the first one known by default
+    #[arg(long, value_name = "NAME")]
+    pub(crate) game: Option<String>,
+    /// Bots
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive::<u32>(100_000))]
+    pub(crate) count: u32,
+    /// Seconds to play
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = positive::<u64>(1_000_000))]
+    pub(crate) seconds: u64,
+    /// Seed of the bots' randomness; a random one by default
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Print one JSON object on stdout instead of the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,25 @@
+//! Why a subcommand could not do its work, in words for the person at the terminal.
+
+use std::io;
+
+use tickwire::OpenError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("the system can't run tasks: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("can't listen on {addr}: {error}. Another address: --addr HOST:PORT")]
+    Listen {
+        addr: String,
+        #[source]
+        error: io::Error,
+    },
+    #[error("the listener broke: {0}")]
+    Serve(#[source] io::Error),
+    #[error("there is no game `{name}`; known: {known}")]
+    UnknownGame { name: String, known: String },
+    #[error("the room could not be opened: {0}")]
+    Open(#[from] OpenError),
+    #[error("the report could not be written: {0}")]
+    Report(#[from] serde_json::Error),
+}

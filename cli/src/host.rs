@@ -1,0 +1,108 @@
+//! `tickwire host`: a relay with one room, its page, some bots and a status line.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tickwire::{Config, Relay, SimOptions};
+use tickwire_client::bots::{self, BotsOptions, Progress};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::args::HostArgs;
+use crate::error::CliError;
+use crate::program::Program;
+use crate::status;
+
+pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, CliError> {
+    let game = program.find(args.game.as_deref())?;
+    let listener = TcpListener::bind(&args.addr)
+        .await
+        .map_err(|error| CliError::Listen { addr: args.addr.clone(), error })?;
+    let addr = listener.local_addr().map_err(CliError::Serve)?;
+    let relay = Relay::builder().config(config(&args)).pages(program.served()).build();
+    let seed = args.seed.unwrap_or_else(rand::random);
+    let players = args.players.unwrap_or(args.bots as u32);
+    (game.open)(&relay, &args.room, players, sim_options(&args, seed))?;
+
+    println!("http://{addr}/{}", if args.room == "lobby" { String::new() } else { format!("?room={}", args.room) });
+    let bots = if args.bots == 1 { "1 bot".to_owned() } else { format!("{} bots", args.bots) };
+    println!("{} in room {}, {} Hz, seed {seed}, {bots}; Ctrl-C stops", game.name, args.room, args.tick_rate);
+
+    let stop = watch::Sender::new(false);
+    let bots = tokio::spawn(bots::run(
+        BotsOptions {
+            url: format!("ws://{addr}"),
+            room: args.room.clone(),
+            count: args.bots,
+            time: None,
+            seed,
+            run: format!("host{seed:x}"),
+        },
+        {
+            let brain = game.brain.clone();
+            move |seed| brain(seed)
+        },
+        Arc::new(Progress::default()),
+        stopped(&stop),
+    ));
+    let status = tokio::spawn(status::watch(relay.clone()));
+    let shutdown = async {
+        interrupted().await;
+        stop.send_replace(true);
+        // The bots leave in good order before the relay tells everyone to go.
+        let _ = tokio::time::timeout(Duration::from_secs(2), bots).await;
+    };
+    let served = relay.serve(listener, shutdown).await.map_err(CliError::Serve);
+    status.abort();
+    served?;
+    println!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn config(args: &HostArgs) -> Config {
+    let default = Config::default();
+    Config {
+        seat_hold: Duration::from_secs(args.seat_hold),
+        connections: args.connections as usize,
+        workers: args.workers.map_or(default.workers, |workers| workers as usize),
+        ..default
+    }
+}
+
+fn sim_options(args: &HostArgs, seed: u64) -> SimOptions {
+    SimOptions {
+        seed,
+        tick_rate: args.tick_rate,
+        snapshot_every: args.snapshot_every,
+        hash_every: args.hash_every,
+        seats: args.seats,
+        ..SimOptions::default()
+    }
+}
+
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stop = stop.subscribe();
+    async move {
+        // An error means that nobody can stop it any more.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Waits for Ctrl-C, or for the system to end the program.
+pub(crate) async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                biased;
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

@@ -1,0 +1,107 @@
+//! The program: what it knows, and which subcommand runs.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use tickwire::{Game, OpenError, Page, Relay, SimOptions};
+use tickwire_client::bots::{AnyBrain, Brain};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, Command};
+use crate::error::CliError;
+use crate::{bots, host};
+
+/// The games that the program knows, and the pages that it serves.
+#[derive(Default)]
+pub struct Program {
+    games: Vec<KnownGame>,
+    pages: Vec<Page>,
+}
+
+type OpenRoom = Box<dyn Fn(&Relay, &str, u32, SimOptions) -> Result<(), OpenError> + Send + Sync>;
+type MakeBrain = Arc<dyn Fn(u64) -> Box<dyn AnyBrain> + Send + Sync>;
+
+/// A game and who plays it.
+pub(crate) struct KnownGame {
+    pub(crate) name: &'static str,
+    pub(crate) open: OpenRoom,
+    pub(crate) brain: MakeBrain,
+}
+
+impl Program {
+    /// A program that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a game: how to make it for about so many players, and the brain of the bot with this seed. The first one is the default.
+    pub fn game<G: Game, B: Brain>(
+        mut self,
+        name: &'static str,
+        game: impl Fn(u32) -> G + Send + Sync + 'static,
+        brain: impl Fn(u64) -> B + Send + Sync + 'static,
+    ) -> Self {
+        self.games.push(KnownGame {
+            name,
+            open: Box::new(move |relay, room, players, options| relay.open(room, game(players), options)),
+            brain: Arc::new(move |seed| Box::new(brain(seed))),
+        });
+        self
+    }
+
+    /// Serves these files beside the WebSockets; `/` is the front page.
+    pub fn pages(mut self, pages: impl IntoIterator<Item = Page>) -> Self {
+        self.pages.extend(pages);
+        self
+    }
+
+    /// Does what the command line says. The exit status is 0 if all went well.
+    pub fn run(self) -> ExitCode {
+        let args = Args::parse();
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&CliError::Runtime(error)),
+        };
+        let result = runtime.block_on(async {
+            match args.command {
+                None => host::run(&self, args.host).await,
+                Some(Command::Host(args)) => host::run(&self, args).await,
+                Some(Command::Bots(args)) => bots::run(&self, args).await,
+            }
+        });
+        // Threads that still hold a socket do not hold the program.
+        runtime.shutdown_background();
+        match result {
+            Ok(code) => code,
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// The game of this name, or the first.
+    pub(crate) fn find(&self, name: Option<&str>) -> Result<&KnownGame, CliError> {
+        let known = || self.games.iter().map(|game| game.name).collect::<Vec<_>>().join(", ");
+        let game = match name {
+            Some(name) => self.games.iter().find(|game| game.name == name),
+            None => self.games.first(),
+        };
+        game.ok_or_else(|| CliError::UnknownGame { name: name.unwrap_or_default().to_owned(), known: known() })
+    }
+
+    pub(crate) fn served(&self) -> impl Iterator<Item = Page> + '_ {
+        self.pages.iter().cloned()
+    }
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.games.iter().map(|game| game.name)).finish()
+    }
+}
+
+fn fail(error: &CliError) -> ExitCode {
+    eprintln!("tickwire: {error}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,204 @@
+//! Runs bots: one task each, from a staggered start to a common end.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tickwire_protocol::{Sequence, Tick};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::report::{Measures, Report, note};
+use super::{AnyBrain, View};
+use crate::driver::{Client, ClientError};
+use crate::session::{ClientConfig, Update};
+
+/// Between the starts of two bots: 500 a second, so that a large run does not look like an attack.
+const STAGGER: Duration = Duration::from_millis(2);
+
+/// Names for bots, stars all of them.
+const NAMES: [&str; 24] = [
+    "Vega", "Rigel", "Altair", "Deneb", "Mira", "Spica", "Antares", "Capella", "Polaris", "Sirius", "Procyon", "Regulus",
+    "Adhara", "Castor", "Pollux", "Bellatrix", "Alnair", "Atria", "Mimosa", "Hadar", "Shaula", "Avior", "Kochab", "Naos",
+];
+
+/// How many bots, where and for how long.
+#[derive(Clone, Debug)]
+pub struct BotsOptions {
+    /// Such as `ws://127.0.0.1:7777`.
+    pub url: String,
+    /// The room's name.
+    pub room: String,
+    /// Bots.
+    pub count: usize,
+    /// From the last start on; none: until the stop.
+    pub time: Option<Duration>,
+    /// Where the bots' randomness starts.
+    pub seed: u64,
+    /// Distinguishes this run's players from those of another: letters and digits, at most 32.
+    pub run: String,
+}
+
+/// How a run goes, shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bots in the room.
+    pub joined: AtomicU64,
+    /// Snapshots applied by all bots.
+    pub snapshots: AtomicU64,
+}
+
+/// Runs bots until their time is over or `stop` is ready, whichever is first. `brain` makes the brain of the bot with this seed.
+pub async fn run(
+    options: BotsOptions,
+    brain: impl Fn(u64) -> Box<dyn AnyBrain>,
+    progress: Arc<Progress>,
+    stop: impl Future<Output = ()>,
+) -> Report {
+    let start = Instant::now();
+    let over = watch::Sender::new(false);
+    let mut bots = JoinSet::new();
+    for index in 0..options.count {
+        let seed = options.seed.wrapping_add(index as u64);
+        let bot = Bot {
+            brain: brain(seed),
+            measures: Measures::default(),
+            progress: progress.clone(),
+            sent: VecDeque::new(),
+            last: None,
+            first_tick: None,
+        };
+        let config = ClientConfig {
+            url: options.url.clone(),
+            token: format!("{}.{}x{index}", name(index), options.run),
+            room: options.room.clone(),
+        };
+        let delay = STAGGER * index as u32;
+        let over = over.subscribe();
+        bots.spawn(async move {
+            tokio::time::sleep(delay).await;
+            bot.play(config, seed, over).await
+        });
+    }
+    let time = async {
+        match options.time {
+            Some(time) => tokio::time::sleep(STAGGER * options.count as u32 + time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop => {}
+        () = time => {}
+    }
+    over.send_replace(true);
+    let measures = bots.join_all().await;
+    Report::of(&measures, start.elapsed().as_secs_f64())
+}
+
+fn name(index: usize) -> String {
+    let name = NAMES[index % NAMES.len()];
+    match index / NAMES.len() {
+        0 => name.to_owned(),
+        round => format!("{name} {}", round + 1),
+    }
+}
+
+struct Bot {
+    brain: Box<dyn AnyBrain>,
+    measures: Measures,
+    progress: Arc<Progress>,
+    /// Inputs that no snapshot has shown yet, and when they were sent.
+    sent: VecDeque<(Sequence, Instant)>,
+    /// When the last snapshot came.
+    last: Option<Instant>,
+    first_tick: Option<Tick>,
+}
+
+impl Bot {
+    async fn play(mut self, config: ClientConfig, seed: u64, mut over: watch::Receiver<bool>) -> Measures {
+        let url = config.url.clone();
+        let Ok(mut client) = Client::with_seed(config, seed) else {
+            tracing::error!(url, "this is not a WebSocket URL");
+            self.measures.counts.errors += 1;
+            return self.measures;
+        };
+        let mut refused = 0;
+        loop {
+            let update = tokio::select! {
+                biased;
+                _ = over.wait_for(|over| *over) => break,
+                update = client.next() => update,
+            };
+            match update {
+                Ok(Some(update)) => self.handle(&mut client, update).await,
+                Ok(None) => break,
+                Err(ClientError::Closed { code, reason }) => {
+                    tracing::warn!(%code, reason, "a bot was turned away");
+                    refused += 1;
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error);
+                    refused += 1;
+                    break;
+                }
+            }
+        }
+        // Before the farewell: what it costs is not the game's.
+        self.measures.counts = client.counts();
+        self.measures.counts.errors += refused;
+        self.measures.ticks = self.first_tick.map_or(0, |first| u64::from(client.tick().saturating_sub(first)));
+        client.leave().await;
+        self.measures
+    }
+
+    async fn handle(&mut self, client: &mut Client, update: Update) {
+        match update {
+            Update::Joined => {
+                let theirs = client.welcome().map(|welcome| &welcome.schema.input);
+                if theirs != Some(&self.brain.input_shape()) {
+                    tracing::error!("the room plays another game than this bot");
+                }
+                self.progress.joined.fetch_add(1, Ordering::Relaxed);
+                self.measures.joined = true;
+                self.last = None;
+                self.sent.clear();
+            }
+            Update::Snapshot { tick } => self.snapshot(client, tick).await,
+            Update::Refused { code, message } => tracing::debug!(?code, message, "a bot was refused something"),
+            Update::Lost { code } => {
+                tracing::debug!(?code, "a bot lost its connection");
+                self.progress.joined.fetch_sub(u64::from(self.last.take().is_some()), Ordering::Relaxed);
+            }
+            Update::Event { .. } => {}
+        }
+    }
+
+    async fn snapshot(&mut self, client: &mut Client, tick: Tick) {
+        let now = Instant::now();
+        let (Some(replica), Some(seat)) = (client.replica(), client.seat()) else { return };
+        self.progress.snapshots.fetch_add(1, Ordering::Relaxed);
+        self.first_tick.get_or_insert(tick);
+        let measures = &mut self.measures;
+        if let Some(last) = self.last.replace(now) {
+            note(&mut measures.tick_interval, now - last);
+        }
+        if let Some(server) = client.server_tick() {
+            measures.staleness.saturating_record(((server - f64::from(tick)).max(0.0) * 1000.0) as u64);
+        }
+        if let Some(rtt) = client.rtt() {
+            note(&mut measures.rtt, rtt);
+        }
+        let consumed = replica.consumed(seat).unwrap_or(0);
+        while let Some((_, sent)) = self.sent.pop_front_if(|(sequence, _)| *sequence <= consumed) {
+            note(&mut measures.input_to_visible, now - sent);
+        }
+        let record = self.brain.think_record(&View { replica, seat, tick });
+        if let Some(sequence) = client.send_record(record.into()).await {
+            self.sent.push_back((sequence, now));
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A client on a real socket: the only file of this crate that connects, waits and reads the clock (the bot runner aside).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt as _, SeedableRng as _};
+use tickwire_protocol::{CloseCode, SUBPROTOCOL, SeatId, Sequence, Tick, Welcome, Wire, wire};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::backoff::Backoff;
+use crate::replica::Replica;
+use crate::session::{ClientConfig, Counts, Session, Update};
+
+/// For a connection to come up. A relay that needs longer is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Without anything from the relay, which pings every two seconds.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of one message from a relay: the largest keyframe that a room of all slots can need.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// Why a client gives up.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL is not one.
+    #[error("`{0}` is not a WebSocket URL")]
+    Url(String),
+    /// The relay closed with a code that says: do not come back.
+    #[error("{reason} ({})", code.number())]
+    Closed {
+        /// The code.
+        code: CloseCode,
+        /// The relay's words.
+        reason: String,
+    },
+}
+
+/// A player at a relay. Nothing happens unless [`Client::next`] is awaited; it may be dropped and called again at any time.
+#[derive(Debug)]
+pub struct Client {
+    session: Session,
+    link: Link,
+    backoff: Backoff,
+    rng: ChaCha12Rng,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+#[derive(Debug)]
+enum Link {
+    Waiting { until: Instant },
+    Connected { socket: Box<Socket>, heard: Instant },
+    /// The player left.
+    Over,
+}
+
+impl Client {
+    /// A client that connects at the first [`Client::next`].
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        Self::with_seed(config, rand::rng().random())
+    }
+
+    /// The same with randomness (the backoff's) that can be repeated.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn with_seed(config: ClientConfig, seed: u64) -> Result<Self, ClientError> {
+        if config.url.as_str().into_client_request().is_err() {
+            return Err(ClientError::Url(config.url));
+        }
+        let now = Instant::now();
+        Ok(Self {
+            session: Session::new(config, now),
+            link: Link::Waiting { until: now },
+            backoff: Backoff::default(),
+            rng: ChaCha12Rng::seed_from_u64(seed),
+        })
+    }
+
+    /// What happens next. Connects, and connects again after a lost connection, for as long as the relay's close code allows. None
+    /// after [`Client::leave`].
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`]: the relay does not want this client.
+    pub async fn next(&mut self) -> Result<Option<Update>, ClientError> {
+        loop {
+            if let Some(update) = self.session.poll_update() {
+                if update == Update::Joined {
+                    self.backoff.reset();
+                }
+                return Ok(Some(update));
+            }
+            match &mut self.link {
+                Link::Over => return Ok(None),
+                Link::Waiting { until } => {
+                    tokio::time::sleep_until((*until).into()).await;
+                    self.connect().await;
+                }
+                Link::Connected { .. } => self.converse().await?,
+            }
+        }
+    }
+
+    /// Sends what the player wants for the next tick that can run with it. The input's sequence; none outside a room.
+    pub async fn send<I: Wire>(&mut self, input: &I) -> Option<Sequence> {
+        self.send_record(wire::to_record(input).into()).await
+    }
+
+    /// The same with an input that is a record already.
+    pub async fn send_record(&mut self, record: Bytes) -> Option<Sequence> {
+        let sequence = self.session.input(Instant::now(), record)?;
+        self.flush().await;
+        Some(sequence)
+    }
+
+    /// Gives the seat up and closes in good order.
+    pub async fn leave(&mut self) {
+        self.session.leave();
+        self.flush().await;
+        if let Link::Connected { socket, .. } = &mut self.link {
+            let frame = CloseFrame { code: CloseCode::Left.number().into(), reason: "".into() };
+            // The relay answers, or is gone already.
+            let farewell = async {
+                let _ = socket.send(Message::Close(Some(frame))).await;
+                while let Some(Ok(_)) = socket.next().await {}
+            };
+            let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
+        }
+        self.link = Link::Over;
+    }
+
+    /// Drops the connection without a word, as a network does; [`Client::next`] connects again.
+    pub fn cut(&mut self) {
+        if matches!(self.link, Link::Connected { .. }) {
+            self.lost(None);
+        }
+    }
+
+    /// Where and as whom.
+    pub fn config(&self) -> &ClientConfig {
+        self.session.config()
+    }
+
+    /// The room's last welcome.
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.session.welcome()
+    }
+
+    /// The player's seat.
+    pub fn seat(&self) -> Option<SeatId> {
+        self.welcome().map(|welcome| welcome.seat)
+    }
+
+    /// The room's state; none before the first welcome.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.session.replica()
+    }
+
+    /// The tick of the last snapshot, 0 before the first.
+    pub fn tick(&self) -> Tick {
+        self.replica().map_or(0, Replica::tick)
+    }
+
+    /// The tick that the room is at now by its clock, with its fraction; none before the first probe was answered.
+    pub fn server_tick(&self) -> Option<f64> {
+        self.session.server_tick(Instant::now())
+    }
+
+    /// The last round trip of a probe.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.session.rtt()
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        self.session.counts()
+    }
+
+    async fn connect(&mut self) {
+        let url = self.session.config().url.as_str();
+        let mut request = url.into_client_request().expect("the URL was checked when the client was made");
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(8 * 1024)
+            .write_buffer_size(0)
+            .max_write_buffer_size(1 << 20)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let connecting = connect_async_with_config(request, Some(config), true);
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok((socket, _))) => {
+                self.link = Link::Connected { socket: Box::new(socket), heard: Instant::now() };
+                self.session.handle_connected();
+                self.flush().await;
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no connection");
+                self.lost(None);
+            }
+            Err(_) => self.lost(None),
+        }
+    }
+
+    /// Waits for the next thing on the connection and handles it.
+    async fn converse(&mut self) -> Result<(), ClientError> {
+        let Link::Connected { socket, heard } = &mut self.link else { return Ok(()) };
+        let silence = *heard + SILENCE;
+        let deadline = self.session.deadline().map_or(silence, |deadline| deadline.min(silence));
+        let message = tokio::select! {
+            biased;
+            message = socket.next() => message,
+            () = tokio::time::sleep_until(deadline.into()) => {
+                let now = Instant::now();
+                if now >= silence {
+                    self.lost(None);
+                } else {
+                    self.session.handle_timeout(now);
+                    self.flush().await;
+                }
+                return Ok(());
+            }
+        };
+        let now = Instant::now();
+        *heard = now;
+        match message {
+            Some(Ok(Message::Binary(bytes))) => {
+                if self.session.handle_binary(now, bytes) {
+                    self.flush().await;
+                } else {
+                    self.lost(None);
+                }
+            }
+            Some(Ok(Message::Close(frame))) => return self.closed(frame),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => self.lost(None),
+        }
+        Ok(())
+    }
+
+    fn closed(&mut self, frame: Option<CloseFrame>) -> Result<(), ClientError> {
+        let number = frame.as_ref().map(|frame| u16::from(frame.code));
+        let code = number.and_then(CloseCode::from_number);
+        self.lost(code);
+        match (code, frame) {
+            (Some(code), Some(frame)) if !code.retry() => {
+                self.link = Link::Over;
+                Err(ClientError::Closed { code, reason: frame.reason.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lost(&mut self, code: Option<CloseCode>) {
+        self.session.handle_lost(code);
+        self.link = Link::Waiting { until: Instant::now() + self.backoff.next(&mut self.rng) };
+    }
+
+    async fn flush(&mut self) {
+        while let Some(bytes) = self.session.poll_out() {
+            if let Link::Connected { socket, .. } = &mut self.link
+                && let Err(error) = socket.send(Message::Binary(bytes)).await
+                // The relay's close frame may be waiting to be read: that will tell.
+                && !matches!(error, tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)
+            {
+                tracing::debug!(%error, "not sent");
+            }
+        }
+    }
+}
