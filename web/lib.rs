@@ -1,8 +1,42 @@
 //! The browser client and the arena's page, as files that a relay serves. Plain ES modules: what is here is what the browser runs.
 
+use bytes::Bytes;
 use tickwire::Page;
 
-/// The arena.
+/// Files by the path that they are served at, which is where they lie in this crate.
+macro_rules! pages {
+    ($($file:literal),* $(,)?) => {
+        vec![$(page(concat!("/", $file), include_bytes!($file))),*]
+    };
+}
+
+/// The client library, for a page of your own: import `/tickwire.js`.
+pub fn client() -> Vec<Page> {
+    pages!["tickwire.js", "bytes.js", "close.js", "messages.js", "schema.js", "snapshot.js"]
+}
+
+/// The arena's page at `/`, with the client library.
 pub fn arena() -> Vec<Page> {
-    vec![]
+    let mut pages = pages![
+        "play.js",
+        "play.css",
+        "play/controls.js",
+        "play/effects.js",
+        "play/hud.js",
+        "play/motion.js",
+        "play/scene.js",
+        "play/sprites.js",
+    ];
+    pages.push(page("/", include_bytes!("play.html")));
+    pages.extend(client());
+    pages
+}
+
+fn page(path: &'static str, body: &'static [u8]) -> Page {
+    let media_type = match path.rsplit_once('.') {
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        _ => "text/html; charset=utf-8",
+    };
+    Page { path, media_type, body: Bytes::from_static(body) }
 }

@@ -85,8 +85,9 @@ impl Game for Arena {
         });
         let mut name = player.name.clone();
         name.truncate(name.floor_char_boundary(24));
-        // Neighbouring names get distant hues.
-        let hue = name.bytes().fold(7u8, |hue, byte| hue.wrapping_mul(167).wrapping_add(byte));
+        // FNV-1a: names that differ a little get hues that differ a lot.
+        let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let hue = (hash >> 13) as u8;
         world.entity_mut(seat).insert((
             place,
             Heading { angle: 0.0 },

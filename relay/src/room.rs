@@ -165,14 +165,11 @@ impl Room {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Join { player, resume, link, reply } => {
-                let answer = self.join(&player, resume, &link);
-                let seat = answer.as_ref().ok().map(|joined| joined.seat);
-                if let (Err(_), Some(seat)) = (reply.send(answer), seat) {
-                    // The connection was lost meanwhile.
-                    self.lose(seat);
-                }
-            }
+            Command::Join { player, resume, link, reply } => match self.join(&player, resume, &link) {
+                Ok((seat, token)) => self.let_in(seat, token, link, reply),
+                // If nobody listens any more, nobody has to know.
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            },
             Command::Input { seat, session, input, permit } => {
                 if self.holders.is_held_by(seat, session) {
                     self.input(seat, &input);
@@ -191,7 +188,12 @@ impl Room {
         }
     }
 
-    fn join(&mut self, player: &Player, resume: Option<ResumeToken>, link: &Link) -> JoinReply {
+    fn join(
+        &mut self,
+        player: &Player,
+        resume: Option<ResumeToken>,
+        link: &Link,
+    ) -> Result<(SeatId, ResumeToken), ErrorReply> {
         let held = match resume {
             Some(token) => Some(
                 self.holders
@@ -214,11 +216,20 @@ impl Room {
         if let Some(old) = replaced {
             old.outbox.end(CloseCode::Replaced, CloseCode::Replaced.reason());
         }
+        Ok((seat, token))
+    }
+
+    /// Tells the session first and the client then, so that the session knows of its seat before the client can speak of it.
+    fn let_in(&mut self, seat: SeatId, token: ResumeToken, link: Link, reply: oneshot::Sender<JoinReply>) {
+        let (schema, tick_rate) = (self.sim.schema().clone(), self.sim.options().tick_rate);
+        if reply.send(Ok(Joined { seat, schema, tick_rate })).is_err() {
+            // The connection was lost meanwhile.
+            return self.lose(seat);
+        }
         let welcome = ServerMessage::Welcome(Box::new(self.welcome(seat, token)));
         link.outbox.push(frame(|out| welcome.encode(out)));
-        self.want_resync(None, link.clone());
+        self.want_resync(None, link);
         self.count_sessions();
-        Ok(Joined { seat, schema: self.sim.schema().clone(), tick_rate: self.sim.options().tick_rate })
     }
 
     fn welcome(&self, seat: SeatId, resume: ResumeToken) -> Welcome {

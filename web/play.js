@@ -1,0 +1,112 @@
+/**
+ * The arena's page: a client, what it draws, and what the player does. `?room=NAME` and `?name=NAME` choose; for tests and the curious,
+ * `window.tickwire` holds the client and the ships as they are drawn, and the document's `data-state` the client's state.
+ * @module
+ */
+
+import { Controls } from "./play/controls.js";
+import { Effects } from "./play/effects.js";
+import { Hud } from "./play/hud.js";
+import { Motion } from "./play/motion.js";
+import { Scene } from "./play/scene.js";
+import { Client } from "./tickwire.js";
+
+const NAMES = ["Comet", "Nova", "Quasar", "Pulsar", "Meteor", "Zenith", "Orbit", "Photon", "Aurora", "Eclipse", "Vortex", "Nebula"];
+
+/** Snapshots that are drawn behind the newest, so that there is always one to move towards. */
+const DELAY = 1.6;
+
+const parameters = new URLSearchParams(location.search);
+const view = /** @type {HTMLCanvasElement} */ (document.getElementById("view"));
+const map = /** @type {HTMLCanvasElement} */ (document.getElementById("map"));
+const [scene, effects, motion, hud, controls] = [new Scene(view), new Effects(), new Motion(), new Hud(), new Controls(view)];
+
+const client = new Client({
+  url: location.origin.replace(/^http/, "ws"),
+  token: token(),
+  room: parameters.get("room") ?? "lobby",
+});
+
+/** @type {import("./play/scene.js").Ship[]} */
+let ships = [];
+let lastFrame = performance.now();
+let lastInput = 0;
+
+/** A development token that stays the same for this tab, so that a reload keeps the seat. */
+function token() {
+  const key = "tickwire token";
+  const kept = sessionStorage.getItem(key);
+  const wanted = parameters.get("name")?.replace(/[^\p{L}\p{N} _-]/gu, "").trim().slice(0, 24);
+  if (kept && (!wanted || kept.startsWith(`${wanted}.`))) return kept;
+  const name = wanted || `${NAMES[Math.floor(Math.random() * NAMES.length)]} ${Math.floor(Math.random() * 90) + 10}`;
+  const token = `${name}.${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  sessionStorage.setItem(key, token);
+  return token;
+}
+
+/** @param {number} seat */
+function pilot(seat) {
+  return ships.find((ship) => ship.seat === seat) ?? { name: "someone", hue: 0 };
+}
+
+client.on("state", (state) => {
+  document.documentElement.dataset.state = state;
+  if (state === "playing") hud.notice(null);
+  if (state === "waiting") hud.notice("Connection lost, trying again…");
+});
+
+client.on("close", ({ reason, retry }) => {
+  if (!retry) hud.notice(`The match is over for you: ${reason}.`, { label: "Play again", act: () => location.reload() });
+});
+
+client.on("error", ({ code, message }) => {
+  if (client.state === "joining") hud.notice(`Not let in: ${message}.`, { label: "Try again", act: () => location.reload() });
+  else console.warn(code, message);
+});
+
+client.on("snapshot", () => {
+  motion.take(client.replica);
+  hud.scores(ships, client.replica);
+});
+
+client.on("event", ({ name, value }) => {
+  if (name === "Hit") effects.hit(value.x, value.y, pilot(value.by).hue);
+  if (name === "Wreck") {
+    const distance = Math.hypot(value.x - scene.camera.x, value.y - scene.camera.y);
+    effects.wreck(value.x, value.y, pilot(value.seat).hue, Math.max(0, 1 - distance / 600));
+    hud.wrecked(pilot(value.by), pilot(value.seat));
+  }
+  if (name === "Pickup") {
+    const ship = ships.find(({ seat }) => seat === value.seat);
+    if (ship) effects.pickup(ship.x, ship.y, value.kind === "Repair" ? 140 : 48);
+  }
+});
+
+/** @param {number} now */
+function frame(now) {
+  requestAnimationFrame(frame);
+  const seconds = Math.min((now - lastFrame) / 1000, 0.1);
+  lastFrame = now;
+  const every = client.welcome?.snapshotEvery ?? 1;
+  const tick = client.serverTick() - DELAY * every;
+  ships = scene.ships(client.replica, motion, tick, client.seat);
+  scene.draw(client.replica, motion, tick, ships, effects, controls.pointer, seconds);
+  scene.drawMap(map, ships, client.replica);
+  hud.frame();
+  hud.health(client, ships.length);
+  const own = ships.find((ship) => ship.own);
+  if (client.state === "playing") hud.notice(own?.state === "Wrecked" ? "Wrecked — back in a moment" : null);
+  play(now);
+}
+
+/** Sends what the player wants, once a tick. @param {number} now */
+function play(now) {
+  const period = 1000 / (client.welcome?.tickRate ?? 30);
+  if (now - lastInput < period - 2) return;
+  // Keeps the beat, whatever the screen's.
+  lastInput = Math.max(lastInput + period, now - period);
+  client.send(controls.input());
+}
+
+Object.assign(window, { tickwire: { client, ships: () => ships } });
+requestAnimationFrame(frame);

@@ -1,0 +1,186 @@
+/**
+ * A room's schema, and values between the wire and the game: quantised integers to numbers, booleans, names and back.
+ * @module
+ */
+
+import { Reader, WireError, Writer, readText, writeText } from "./bytes.js";
+
+/**
+ * @typedef {{ type: "Bool" } | { type: "Int", min: number, max: number }
+ *   | { type: "Fixed", min: number, max: number, step: number } | { type: "Angle", bits: number }
+ *   | { type: "Enum", variants: string[] } | { type: "Text", max: number } | { type: "Bytes", max: number }} Kind
+ * @typedef {{ name: string, kind: Kind, opaque: boolean }} Field
+ * @typedef {{ name: string, fields: Field[] }} Shape
+ * @typedef {{ components: Shape[], input: Shape, events: Shape[] }} Schema
+ * @typedef {number | boolean | string | Uint8Array} Value
+ */
+
+const MAX_FIELDS = 32;
+const TAU = 2 * Math.PI;
+
+/**
+ * Reads a schema as the welcome holds it.
+ * @param {Reader} reader
+ * @returns {Schema}
+ */
+export function readSchema(reader) {
+  const shape = () => readShape(reader);
+  return { components: reader.list(shape), input: shape(), events: reader.list(shape) };
+}
+
+/**
+ * @param {Reader} reader
+ * @returns {Shape}
+ */
+function readShape(reader) {
+  const name = reader.string();
+  const fields = reader.list(() => {
+    const name = reader.string();
+    const kind = readKind(reader);
+    // A hint for encoders.
+    reader.unsigned();
+    return { name, kind, opaque: kind.type === "Text" || kind.type === "Bytes" };
+  });
+  if (fields.length > MAX_FIELDS) throw new WireError(`\`${name}\` has more than ${MAX_FIELDS} fields`);
+  return { name, fields };
+}
+
+/**
+ * @param {Reader} reader
+ * @returns {Kind}
+ */
+function readKind(reader) {
+  const variant = reader.unsigned();
+  switch (variant) {
+    case 0:
+      return { type: "Bool" };
+    case 1:
+      return { type: "Int", min: reader.signed(), max: reader.signed() };
+    case 2:
+      return { type: "Fixed", min: reader.f64(), max: reader.f64(), step: reader.f64() };
+    case 3:
+      return { type: "Angle", bits: reader.u8() };
+    case 4:
+      return { type: "Enum", variants: reader.list(() => reader.string()) };
+    case 5:
+      return { type: "Text", max: reader.unsigned() };
+    case 6:
+      return { type: "Bytes", max: reader.unsigned() };
+    default:
+      throw new WireError(`kind ${variant} is not known`);
+  }
+}
+
+/**
+ * The game's value of a number on the wire.
+ * @param {Kind} kind
+ * @param {number} value
+ * @returns {Value}
+ */
+export function fromWire(kind, value) {
+  switch (kind.type) {
+    case "Bool":
+      return value !== 0;
+    case "Int":
+      return kind.max > 0x7fffffff ? value >>> 0 : value;
+    case "Fixed":
+      return value * kind.step;
+    case "Angle":
+      return (value * TAU) / 2 ** kind.bits;
+    case "Enum":
+      return kind.variants[value] ?? "";
+    default:
+      throw new TypeError(`${kind.type} is not a number`);
+  }
+}
+
+/**
+ * The game's value of an opaque field.
+ * @param {Kind} kind
+ * @param {Uint8Array} bytes
+ * @returns {Value}
+ */
+export function fromOpaque(kind, bytes) {
+  return kind.type === "Text" ? readText(bytes) : bytes.slice();
+}
+
+/**
+ * The number on the wire: clamped to the field's range, NaN as the value nearest to 0.
+ * @param {Kind} kind
+ * @param {unknown} value
+ */
+function toWire(kind, value) {
+  switch (kind.type) {
+    case "Bool":
+      return value ? 1 : 0;
+    case "Int":
+      return clamp(Math.trunc(number(value)), kind.min, kind.max) | 0;
+    case "Fixed":
+      return clamp(round(number(value) / kind.step), round(kind.min / kind.step), round(kind.max / kind.step));
+    case "Angle": {
+      const turn = 2 ** kind.bits;
+      const turns = number(value) * (turn / TAU);
+      return Number.isFinite(turns) ? Math.round(turns - Math.floor(turns / turn) * turn) & (turn - 1) : 0;
+    }
+    case "Enum": {
+      const index = kind.variants.indexOf(String(value));
+      if (index < 0) throw new RangeError(`${value} is none of ${kind.variants.join(", ")}`);
+      return index;
+    }
+    default:
+      throw new TypeError(`${kind.type} is not a number`);
+  }
+}
+
+/** @param {unknown} value */
+function number(value) {
+  const number = Number(value ?? 0);
+  return Number.isNaN(number) ? 0 : number;
+}
+
+/** Half away from zero. @param {number} value */
+function round(value) {
+  return Math.sign(value) * Math.round(Math.abs(value));
+}
+
+/**
+ * @param {number} value
+ * @param {number} min
+ * @param {number} max
+ */
+function clamp(value, min, max) {
+  return Math.min(Math.max(value, min), max);
+}
+
+/**
+ * An input or event as bytes. Fields that the object lacks are 0, false, empty or the first variant.
+ * @param {Shape} shape
+ * @param {Record<string, unknown>} object
+ */
+export function writeRecord(shape, object) {
+  const writer = new Writer();
+  for (const { name, kind } of shape.fields) {
+    const value = object[name];
+    if (kind.type === "Text") writer.opaque(writeText(String(value ?? ""), kind.max));
+    else if (kind.type === "Bytes") writer.opaque(/** @type {Uint8Array} */ (value ?? new Uint8Array()).subarray(0, kind.max));
+    else writer.zigzag(toWire(kind, value ?? (kind.type === "Enum" ? kind.variants[0] : 0)));
+  }
+  return writer.done();
+}
+
+/**
+ * An input or event from bytes, which must end exactly.
+ * @param {Shape} shape
+ * @param {Uint8Array} bytes
+ * @returns {Record<string, Value>}
+ */
+export function readRecord(shape, bytes) {
+  const reader = new Reader(bytes);
+  /** @type {Record<string, Value>} */
+  const object = {};
+  for (const { name, kind, opaque } of shape.fields) {
+    object[name] = opaque ? fromOpaque(kind, reader.opaque()) : fromWire(kind, reader.zigzag());
+  }
+  reader.end();
+  return object;
+}
