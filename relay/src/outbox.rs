@@ -77,7 +77,7 @@ impl Outbox {
         let fits = queue.frames.is_empty()
             || (queue.bytes + frame.len() <= self.caps.bytes && queue.frames.len() < self.caps.frames);
         // Also what a resync of this tick has brought already.
-        if queue.sealed || (base.is_some() && tick <= queue.tip) {
+        if queue.sealed || tick <= queue.tip {
             return;
         }
         if !(follows && fits) {

@@ -174,7 +174,7 @@ impl Session {
     /// The room has not taken the last inputs yet, and this one was dropped.
     pub(crate) fn handle_input_dropped(&mut self, now: Instant) {
         if self.may_warn(now) {
-            self.refuse(ErrorCode::InputRefused, "too many inputs wait for their tick: this one was dropped");
+            self.refuse(ErrorCode::RateLimited, "too many inputs wait for their tick: this one was dropped");
         }
     }
 

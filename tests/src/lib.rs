@@ -1,1 +1,167 @@
-//! .
+//! The harness of the end-to-end tests: a real relay on a real socket, a small game, honest clients and hostile ones.
+
+mod dots;
+mod raw;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tickwire::{Config, Relay, SimOptions};
+use tickwire_client::{Client, ClientConfig, Update};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use dots::{Dots, Go, Jumped, Position};
+pub use raw::Raw;
+
+/// Longer than anything here takes, however busy the machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A relay with a room `lobby`, on a free port.
+pub struct Host {
+    /// The relay itself.
+    pub relay: Relay,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+/// Limits and times as short as tests like them.
+pub fn quick() -> Config {
+    Config {
+        handshake_timeout: Duration::from_millis(400),
+        lookup_timeout: Duration::from_millis(400),
+        heartbeat: Duration::from_millis(200),
+        unresponsive: Duration::from_millis(800),
+        seat_hold: Duration::from_millis(1500),
+        ..Config::default()
+    }
+}
+
+impl Host {
+    /// A relay with the defaults.
+    pub async fn start() -> Self {
+        Self::with(Relay::builder().build(), SimOptions::default()).await
+    }
+
+    /// A relay with other limits.
+    pub async fn with_config(config: Config) -> Self {
+        Self::with(Relay::builder().config(config).build(), SimOptions::default()).await
+    }
+
+    /// A relay put together elsewhere.
+    pub async fn with(relay: Relay, options: SimOptions) -> Self {
+        relay.open("lobby", Dots, options).expect("no room is open yet");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let addr = listener.local_addr().expect("it is bound");
+        let stop = watch::Sender::new(false);
+        let mut stopped = stop.subscribe();
+        let served = tokio::spawn({
+            let relay = relay.clone();
+            async move {
+                let shutdown = async {
+                    let _ = stopped.wait_for(|stopped| *stopped).await;
+                };
+                relay.serve(listener, shutdown).await
+            }
+        });
+        Self { relay, addr, stop, served }
+    }
+
+    /// Its WebSocket URL.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.addr)
+    }
+
+    /// An honest client for the lobby.
+    pub fn client(&self, token: &str) -> Client {
+        self.client_in("lobby", token)
+    }
+
+    /// An honest client for a room.
+    pub fn client_in(&self, room: &str, token: &str) -> Client {
+        let config = ClientConfig { url: self.url(), token: token.into(), room: room.into() };
+        Client::with_seed(config, 1).expect("the URL is one")
+    }
+
+    /// An honest client in the lobby that sees the room.
+    pub async fn player(&self, token: &str) -> Client {
+        let mut client = self.client(token);
+        until(&mut client, |client, _| client.tick() > 0).await;
+        client
+    }
+
+    /// A connection of which every byte is chosen by the test.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.addr).await
+    }
+
+    /// Shuts down in good order.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        patiently(self.served).await.expect("serving does not panic").expect("the listener was sound");
+    }
+}
+
+/// Awaits updates until one satisfies; that one.
+pub async fn until(client: &mut Client, mut enough: impl FnMut(&Client, &Update) -> bool) -> Update {
+    patiently(async {
+        loop {
+            let update = client.next().await.expect("the relay wants this client").expect("the client has not left");
+            if enough(client, &update) {
+                return update;
+            }
+        }
+    })
+    .await
+}
+
+/// Awaits something that must come.
+pub async fn patiently<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("it comes within the patience of a test")
+}
+
+/// A player who must not notice what goes on: sees every tick of the room, in order and sound.
+pub struct Witness {
+    task: JoinHandle<Client>,
+    over: watch::Sender<bool>,
+}
+
+impl Witness {
+    /// Joins the lobby and watches.
+    pub async fn join(host: &Host) -> Self {
+        let mut client = host.player("witness").await;
+        let over = watch::Sender::new(false);
+        let mut told = over.subscribe();
+        let task = tokio::spawn(async move {
+            let mut last = client.tick();
+            loop {
+                let update = tokio::select! {
+                    biased;
+                    _ = told.wait_for(|over| *over) => return client,
+                    update = client.next() => update.expect("the relay wants the witness").expect("it has not left"),
+                };
+                match update {
+                    Update::Snapshot { tick } => {
+                        assert_eq!(tick, last + 1, "the witness misses no tick");
+                        last = tick;
+                    }
+                    Update::Event { .. } => {}
+                    other => panic!("the witness noticed {other:?}"),
+                }
+            }
+        });
+        Self { task, over }
+    }
+
+    /// Ends the watch a few ticks from now: nothing was noticed.
+    pub async fn noticed_nothing(self) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.over.send_replace(true);
+        let client = patiently(self.task).await.expect("the witness noticed nothing");
+        let counts = client.counts();
+        assert_eq!((counts.hash_mismatches, counts.resyncs, counts.errors, counts.reconnects), (0, 0, 0, 0));
+    }
+}

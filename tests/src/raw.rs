@@ -1,0 +1,126 @@
+//! A client that says whatever a test wants, and hears what it gets for that.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tickwire_protocol::{
+    Auth, ClientMessage, CloseCode, ErrorCode, Input, Join, PROTOCOL_VERSION, ResumeToken, SUBPROTOCOL, ServerMessage,
+    Welcome,
+};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::patiently;
+
+/// A WebSocket whose every message is chosen by the test.
+pub struct Raw {
+    /// The socket itself.
+    pub socket: WebSocketStream<TcpStream>,
+}
+
+impl Raw {
+    /// Connects and upgrades, and says nothing.
+    pub async fn connect(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).await.expect("the relay listens");
+        let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+        let (socket, _) = patiently(client_async(request, stream)).await.expect("the relay upgrades");
+        Self { socket }
+    }
+
+    /// Sends one WebSocket message. The relay may have closed already.
+    pub async fn send(&mut self, message: Message) {
+        let _ = patiently(self.socket.send(message)).await;
+    }
+
+    /// Sends bytes as one binary message.
+    pub async fn bytes(&mut self, bytes: impl Into<Bytes>) {
+        self.send(Message::Binary(bytes.into())).await;
+    }
+
+    /// Sends a well-formed message.
+    pub async fn say(&mut self, message: ClientMessage) {
+        let mut out = Vec::new();
+        message.encode(&mut out);
+        self.bytes(out).await;
+    }
+
+    /// Shows a token.
+    pub async fn auth(&mut self, token: &str) {
+        self.say(ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: token.into() })).await;
+    }
+
+    /// Asks for a room.
+    pub async fn join(&mut self, room: &str, resume: Option<ResumeToken>) {
+        self.say(ClientMessage::Join(Join { room: room.into(), resume })).await;
+    }
+
+    /// Sends an input of these bytes.
+    pub async fn input(&mut self, sequence: u32, tick: u32, record: &'static [u8]) {
+        self.say(ClientMessage::Input(Input { sequence, tick, acked: 0, record: Bytes::from_static(record) })).await;
+    }
+
+    /// Gets into the lobby.
+    pub async fn enter(&mut self, token: &str) -> Box<Welcome> {
+        self.auth(token).await;
+        self.join("lobby", None).await;
+        self.welcome().await
+    }
+
+    /// Awaits the welcome.
+    pub async fn welcome(&mut self) -> Box<Welcome> {
+        self.hear(|message| match message {
+            ServerMessage::Welcome(welcome) => Some(welcome),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Awaits an error reply.
+    pub async fn error(&mut self) -> ErrorCode {
+        self.hear(|message| match message {
+            ServerMessage::Error(error) => Some(error.code),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Awaits a message of some kind.
+    pub async fn hear<T>(&mut self, mut wanted: impl FnMut(ServerMessage) -> Option<T>) -> T {
+        patiently(async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Binary(bytes))) => {
+                        let messages = ServerMessage::decode_all(bytes).map(|message| message.expect("the relay errs not"));
+                        if let Some(found) = messages.filter_map(&mut wanted).next() {
+                            return found;
+                        }
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => panic!("the relay said {other:?} instead"),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Awaits the relay's close.
+    pub async fn closed(&mut self) -> CloseCode {
+        patiently(async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Close(Some(frame)))) => {
+                        return CloseCode::from_number(frame.code.into()).expect("every code is in the table");
+                    }
+                    Some(Ok(_)) => {}
+                    other => panic!("the connection ended without a close: {other:?}"),
+                }
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,239 @@
+//! The life of a match as its players see it: joining, moving, leaving, losing the connection and coming back.
+
+use tickwire::{Relay, SimOptions};
+use tickwire_client::{ClientError, ErrorCode, Update};
+use tickwire_protocol::CloseCode;
+use tickwire_tests::{Dots, Go, Host, Jumped, Position, Witness, patiently, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_players_see_each_other_move_and_hear_events() {
+    let host = Host::start().await;
+    let (mut ada, mut bob) = (host.player("ada").await, host.player("bob").await);
+    let seat = ada.seat().expect("in the room");
+    ada.send(&Go { x: 1.0, jump: true, panic: false }).await;
+    let event = until(&mut bob, |_, update| update.event::<Jumped>().is_some()).await;
+    assert_eq!(event.event(), Some(Jumped { seat }));
+    until(&mut bob, |client, _| {
+        let replica = client.replica().expect("in the room");
+        let slot = replica.seat_slot(seat).expect("ada has a seat");
+        replica.get::<Position>(slot).is_some_and(|position| position.x >= 3.0)
+    })
+    .await;
+    ada.leave().await;
+    until(&mut bob, |client, _| client.replica().is_some_and(|replica| replica.seat_slot(seat).is_none())).await;
+    assert_eq!(bob.replica().map(|replica| replica.expect::<Position>()), Some(Ok(())));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_snapshot_hash_agrees() {
+    let options = SimOptions { hash_every: 1, tick_rate: 60, ..SimOptions::default() };
+    let host = Host::with(Relay::builder().build(), options).await;
+    let mut ada = host.player("ada").await;
+    for x in 0..60 {
+        ada.send(&Go { x: (x % 21 - 10) as f32, ..Go::default() }).await;
+        until(&mut ada, |_, update| matches!(update, Update::Snapshot { .. })).await;
+    }
+    let counts = ada.counts();
+    assert!(counts.hash_checks >= 60, "{counts:?}");
+    assert_eq!((counts.hash_mismatches, counts.resyncs), (0, 0));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_come_every_kth_tick() {
+    let options = SimOptions { snapshot_every: 4, hash_every: 8, ..SimOptions::default() };
+    let host = Host::with(Relay::builder().build(), options).await;
+    let mut ada = host.player("ada").await;
+    for _ in 0..6 {
+        let update = until(&mut ada, |_, update| matches!(update, Update::Snapshot { .. })).await;
+        assert!(matches!(update, Update::Snapshot { tick } if tick % 4 == 0));
+    }
+    assert_eq!(ada.counts().hash_mismatches, 0);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_comes_back_to_its_seat() {
+    let host = Host::start().await;
+    let mut ada = host.player("ada").await;
+    let seat = ada.seat();
+    ada.send(&Go { x: 2.0, ..Go::default() }).await;
+    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(1))).await;
+    ada.cut();
+    until(&mut ada, |_, update| *update == Update::Joined).await;
+    assert_eq!(ada.seat(), seat);
+    until(&mut ada, |client, _| client.tick() > 0).await;
+    // The seat goes on counting.
+    assert_eq!(ada.send(&Go::default()).await, Some(2));
+    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(2))).await;
+    assert_eq!(ada.counts().reconnects, 1);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_session_of_a_player_wins() {
+    let host = Host::start().await;
+    let mut old = host.player("ada").await;
+    let new = host.player("ada").await;
+    assert_eq!(new.seat(), old.seat());
+    let error = patiently(async {
+        loop {
+            if let Err(error) = old.next().await {
+                return error;
+            }
+        }
+    })
+    .await;
+    assert!(matches!(error, ClientError::Closed { code: CloseCode::Replaced, .. }), "{error}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_resume_token_touches_nothing() {
+    let host = Host::with_config(tickwire_tests::quick()).await;
+    let mut watcher = host.player("watcher").await;
+    let mut raw = host.raw().await;
+    let welcome = raw.enter("ada").await;
+    drop(raw);
+    let mut thief = host.raw().await;
+    thief.auth("ada").await;
+    thief.join("lobby", Some([7; 16])).await;
+    assert_eq!(thief.error().await, ErrorCode::ResumeRefused);
+    let mut stranger = host.raw().await;
+    stranger.auth("mallory").await;
+    stranger.join("lobby", Some(welcome.resume)).await;
+    assert_eq!(stranger.error().await, ErrorCode::ResumeRefused, "a token is good for its player only");
+    // The seat is still held, and given up when its own time is over.
+    until(&mut watcher, |client, _| client.replica().is_some_and(|replica| replica.seat_slot(welcome.seat).is_none())).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resume_token_is_good_once() {
+    let host = Host::start().await;
+    let mut raw = host.raw().await;
+    let first = raw.enter("ada").await;
+    drop(raw);
+    let mut raw = host.raw().await;
+    raw.auth("ada").await;
+    raw.join("lobby", Some(first.resume)).await;
+    let second = raw.welcome().await;
+    assert_eq!(second.seat, first.seat);
+    assert_ne!(second.resume, first.resume);
+    drop(raw);
+    let mut raw = host.raw().await;
+    raw.auth("ada").await;
+    raw.join("lobby", Some(first.resume)).await;
+    assert_eq!(raw.error().await, ErrorCode::ResumeRefused);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_that_fail_say_why_and_may_be_tried_again() {
+    let options = SimOptions { seats: 1, ..SimOptions::default() };
+    let host = Host::with(Relay::builder().build(), options).await;
+    let mut nobody = host.raw().await;
+    nobody.auth("nobody").await;
+    nobody.join("lobby", None).await;
+    assert_eq!(nobody.error().await, ErrorCode::JoinRefused);
+    let ada = host.player("ada").await;
+    let mut raw = host.raw().await;
+    raw.auth("bob").await;
+    raw.join("attic", None).await;
+    assert_eq!(raw.error().await, ErrorCode::RoomNotFound);
+    raw.join("lobby", None).await;
+    assert_eq!(raw.error().await, ErrorCode::RoomFull);
+    let mut ada = ada;
+    ada.leave().await;
+    patiently(async {
+        loop {
+            raw.join("lobby", None).await;
+            let joined = raw
+                .hear(|message| match message {
+                    tickwire_protocol::ServerMessage::Welcome(_) => Some(true),
+                    tickwire_protocol::ServerMessage::Error(_) => Some(false),
+                    _ => None,
+                })
+                .await;
+            if joined {
+                break;
+            }
+        }
+    })
+    .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_ends_its_room_alone() {
+    let host = Host::start().await;
+    host.relay.open("cellar", Dots, SimOptions::default()).expect("the name is free");
+    let witness = Witness::join(&host).await;
+    let mut mallory = host.client_in("cellar", "mallory");
+    until(&mut mallory, |client, _| client.tick() > 0).await;
+    mallory.send(&Go { panic: true, ..Go::default() }).await;
+    let error = patiently(async {
+        loop {
+            if let Err(error) = mallory.next().await {
+                return error;
+            }
+        }
+    })
+    .await;
+    assert!(matches!(error, ClientError::Closed { code: CloseCode::RoomFailed, .. }), "{error}");
+    assert!(host.relay.stats().rooms.iter().all(|room| room.name == "lobby"));
+    // Its name is free again.
+    host.relay.open("cellar", Dots, SimOptions::default()).expect("the room is gone");
+    witness.noticed_nothing().await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_room_says_so() {
+    let host = Host::start().await;
+    let mut raw = host.raw().await;
+    raw.enter("ada").await;
+    assert!(host.relay.close("lobby", "the match is over"));
+    assert_eq!(raw.closed().await, CloseCode::Left);
+    assert!(!host.relay.close("attic", ""));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_tells_everyone_to_come_back() {
+    let host = Host::start().await;
+    let mut playing = host.raw().await;
+    playing.enter("ada").await;
+    let mut idle = host.raw().await;
+    idle.auth("bob").await;
+    let closes = tokio::spawn(async move { (playing.closed().await, idle.closed().await) });
+    host.stop().await;
+    assert_eq!(closes.await.expect("both are told"), (CloseCode::GoingAway, CloseCode::GoingAway));
+    assert!(CloseCode::GoingAway.retry());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_behind() {
+    let host = Host::with_config(tickwire_tests::quick()).await;
+    for round in 0..20 {
+        let mut raw = host.raw().await;
+        raw.enter(&format!("ada.{round}")).await;
+        if round % 2 == 0 {
+            raw.socket.close(None).await.expect("the relay reads");
+        }
+    }
+    patiently(async {
+        while host.relay.stats().connections > 0 || host.relay.stats().rooms[0].sessions > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    // Held seats are given up, too: a newcomer is alone in the end.
+    let mut watcher = host.player("watcher").await;
+    until(&mut watcher, |client, _| {
+        client.replica().is_some_and(|replica| replica.rows::<tickwire::Seat>().count() == 1)
+    })
+    .await;
+    host.stop().await;
+}
