@@ -99,7 +99,8 @@ impl Brain for ArenaBrain {
                 .filter(|(other, ship)| *other != slot && ship.state != ShipState::Wrecked)
                 .filter_map(|(slot, _)| Some((slot, replica.get(slot)?))),
         );
-        let orb = hurt.then(|| nearest(at, replica.rows::<Orb>().filter_map(|(slot, _)| Some((slot, replica.get(slot)?)))));
+        let orb =
+            hurt.then(|| nearest(at, replica.rows::<Orb>().filter_map(|(slot, _)| Some((slot, replica.get(slot)?)))));
 
         let (mut x, mut y) = match (&orb.flatten(), &prey) {
             (Some(orb), _) => toward(at, orb.at),
@@ -112,10 +113,14 @@ impl Brain for ArenaBrain {
             (None, Some(prey)) if self.circle > 0.0 => toward(at, prey.at),
             _ => toward(at, Position { x: self.goal.0 * size, y: self.goal.1 * size }),
         };
-        let (push_x, push_y) = self.avoid(at, size, replica.rows::<Rock>().filter_map(|(slot, rock)| {
-            let place = replica.get::<Position>(slot)?;
-            Some((place, f32::from(rock.size)))
-        }));
+        let (push_x, push_y) = self.avoid(
+            at,
+            size,
+            replica.rows::<Rock>().filter_map(|(slot, rock)| {
+                let place = replica.get::<Position>(slot)?;
+                Some((place, f32::from(rock.size)))
+            }),
+        );
         x += push_x;
         y += push_y;
 

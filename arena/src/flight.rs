@@ -73,7 +73,11 @@ pub(crate) fn steer(time: Res<TickTime>, inputs: Res<Inputs<Controls>>, mut ship
 /// Where the thrust goes; as strong in a diagonal as along an axis.
 fn direction(controls: &Controls) -> (f32, f32) {
     let (x, y) = (f32::from(controls.x), f32::from(controls.y));
-    if x != 0.0 && y != 0.0 { (x * std::f32::consts::FRAC_1_SQRT_2, y * std::f32::consts::FRAC_1_SQRT_2) } else { (x, y) }
+    if x != 0.0 && y != 0.0 {
+        (x * std::f32::consts::FRAC_1_SQRT_2, y * std::f32::consts::FRAC_1_SQRT_2)
+    } else {
+        (x, y)
+    }
 }
 
 /// Moves rocks and ships, and throws them back from the walls.

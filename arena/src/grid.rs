@@ -81,12 +81,7 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    pub(crate) fn fill(
-        &mut self,
-        size: f32,
-        ships: impl Iterator<Item = Body>,
-        rocks: impl Iterator<Item = Body>,
-    ) {
+    pub(crate) fn fill(&mut self, size: f32, ships: impl Iterator<Item = Body>, rocks: impl Iterator<Item = Body>) {
         self.ships.fill(size, ships);
         self.rocks.fill(size, rocks);
     }

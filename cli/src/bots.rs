@@ -45,8 +45,7 @@ async fn show(progress: Arc<Progress>, count: u32, seconds: u64) {
     let mut last = 0;
     for second in 1.. {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (joined, snapshots) =
-            (progress.joined.load(Ordering::Relaxed), progress.snapshots.load(Ordering::Relaxed));
+        let (joined, snapshots) = (progress.joined.load(Ordering::Relaxed), progress.snapshots.load(Ordering::Relaxed));
         let (before, after) = if terminal { ("\r", "\x1b[K") } else { ("", "\n") };
         let rate = snapshots - last;
         let mut out = std::io::stderr().lock();

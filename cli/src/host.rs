@@ -16,9 +16,8 @@ use crate::status;
 
 pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, CliError> {
     let game = program.find(args.game.as_deref())?;
-    let listener = TcpListener::bind(&args.addr)
-        .await
-        .map_err(|error| CliError::Listen { addr: args.addr.clone(), error })?;
+    let listener =
+        TcpListener::bind(&args.addr).await.map_err(|error| CliError::Listen { addr: args.addr.clone(), error })?;
     let addr = listener.local_addr().map_err(CliError::Serve)?;
     let relay = Relay::builder().config(config(&args)).pages(program.served()).build();
     let seed = args.seed.unwrap_or_else(rand::random);

@@ -57,8 +57,13 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[derive(Debug)]
 enum Link {
-    Waiting { until: Instant },
-    Connected { socket: Box<Socket>, heard: Instant },
+    Waiting {
+        until: Instant,
+    },
+    Connected {
+        socket: Box<Socket>,
+        heard: Instant,
+    },
     /// The player left.
     Over,
 }

@@ -48,9 +48,9 @@ mod tests {
         let mut limit = Gcra::new(Rate { per_second: 10, burst: 5 });
         assert_eq!((0..8).filter(|_| limit.check(start, 1).is_ok()).count(), 5);
         assert_eq!(limit.check(start, 1), Err(Duration::from_millis(100)));
-        let seconds = |tenths| start + Duration::from_millis(100 * tenths);
-        assert_eq!((1..=30).filter(|&tenths| limit.check(seconds(tenths), 1).is_ok()).count(), 30);
-        assert!(limit.check(seconds(1000), 5).is_ok());
-        assert!(limit.check(seconds(1000), 1).is_err());
+        let after = |tenths: u64| start + Duration::from_millis(100 * tenths);
+        assert_eq!((1..=30).filter(|&tenths| limit.check(after(tenths), 1).is_ok()).count(), 30);
+        assert!(limit.check(after(1000), 5).is_ok());
+        assert!(limit.check(after(1000), 1).is_err());
     }
 }

@@ -2,7 +2,6 @@
 
 mod dots;
 
-use bevy_ecs::prelude::*;
 use dots::{Dots, Go, Jumped, Label, Position, player, sim};
 use tickwire_protocol::snapshot::{Applied, Decoder};
 use tickwire_protocol::wire;

@@ -95,7 +95,8 @@ impl Raw {
             loop {
                 match self.socket.next().await {
                     Some(Ok(Message::Binary(bytes))) => {
-                        let messages = ServerMessage::decode_all(bytes).map(|message| message.expect("the relay errs not"));
+                        let messages =
+                            ServerMessage::decode_all(bytes).map(|message| message.expect("the relay errs not"));
                         if let Some(found) = messages.filter_map(&mut wanted).next() {
                             return found;
                         }

@@ -241,6 +241,8 @@ async fn a_peer_that_stops_reading_harms_nobody_and_comes_back_by_a_resync() {
     }
     let room = host.relay.stats().rooms.remove(0);
     until(&mut sleeper, |client, _| client.tick() >= room.tick).await;
+    let joins = 42;
+    assert!(host.relay.stats().rooms[0].resyncs > joins, "the sleeper fell behind, and was brought up to date");
     let counts = sleeper.counts();
     assert_eq!((counts.hash_mismatches, counts.errors, counts.evicted), (0, 0, 0));
     drop(runners);

@@ -59,14 +59,16 @@ async fn a_lost_connection_comes_back_to_its_seat() {
     let mut ada = host.player("ada").await;
     let seat = ada.seat();
     ada.send(&Go { x: 2.0, ..Go::default() }).await;
-    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(1))).await;
+    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(1)))
+        .await;
     ada.cut();
     until(&mut ada, |_, update| *update == Update::Joined).await;
     assert_eq!(ada.seat(), seat);
     until(&mut ada, |client, _| client.tick() > 0).await;
     // The seat goes on counting.
     assert_eq!(ada.send(&Go::default()).await, Some(2));
-    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(2))).await;
+    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(2)))
+        .await;
     assert_eq!(ada.counts().reconnects, 1);
     host.stop().await;
 }
@@ -105,7 +107,8 @@ async fn a_wrong_resume_token_touches_nothing() {
     stranger.join("lobby", Some(welcome.resume)).await;
     assert_eq!(stranger.error().await, ErrorCode::ResumeRefused, "a token is good for its player only");
     // The seat is still held, and given up when its own time is over.
-    until(&mut watcher, |client, _| client.replica().is_some_and(|replica| replica.seat_slot(welcome.seat).is_none())).await;
+    until(&mut watcher, |client, _| client.replica().is_some_and(|replica| replica.seat_slot(welcome.seat).is_none()))
+        .await;
     host.stop().await;
 }
 

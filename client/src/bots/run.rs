@@ -20,8 +20,30 @@ const STAGGER: Duration = Duration::from_millis(2);
 
 /// Names for bots, stars all of them.
 const NAMES: [&str; 24] = [
-    "Vega", "Rigel", "Altair", "Deneb", "Mira", "Spica", "Antares", "Capella", "Polaris", "Sirius", "Procyon", "Regulus",
-    "Adhara", "Castor", "Pollux", "Bellatrix", "Alnair", "Atria", "Mimosa", "Hadar", "Shaula", "Avior", "Kochab", "Naos",
+    "Vega",
+    "Rigel",
+    "Altair",
+    "Deneb",
+    "Mira",
+    "Spica",
+    "Antares",
+    "Capella",
+    "Polaris",
+    "Sirius",
+    "Procyon",
+    "Regulus",
+    "Adhara",
+    "Castor",
+    "Pollux",
+    "Bellatrix",
+    "Alnair",
+    "Atria",
+    "Mimosa",
+    "Hadar",
+    "Shaula",
+    "Avior",
+    "Kochab",
+    "Naos",
 ];
 
 /// How many bots, where and for how long.

@@ -372,3 +372,6 @@ impl Session {
         self.out.push_back(out.into());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Conversations with a relay that the test plays, in virtual time.
+
+use std::sync::Arc;
+
+use tickwire_protocol::snapshot::{Encoder, Tables};
+use tickwire_protocol::wire::Sink as _;
+use tickwire_protocol::{Accepted, Field, Kind, Predict, Schema, SeatId, ServerProbeReply, Shape};
+
+use super::*;
+use crate::replica::SeatRow;
+
+/// A client's session, and the room that the test runs for it.
+struct Talk {
+    session: Session,
+    now: Instant,
+    tables: Tables,
+    encoder: Encoder,
+    tick: Tick,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let now = Instant::now();
+        let config = ClientConfig { url: "ws://room".into(), token: "ada".into(), room: "lobby".into() };
+        let int = Kind::Int { min: i32::MIN.into(), max: i32::MAX.into() };
+        let fields = vec![Field { name: "x".into(), kind: int, predict: Predict::Auto }];
+        let schema = Arc::new(Schema {
+            components: vec![SeatRow::shape(), Shape { name: "Body".into(), fields }],
+            input: Shape { name: "Input".into(), fields: vec![] },
+            events: vec![],
+        });
+        let tables = Tables::new(schema);
+        Self { session: Session::new(config, now), now, encoder: Encoder::new(&tables), tables, tick: 0 }
+    }
+
+    fn playing() -> Self {
+        let mut talk = Self::new();
+        talk.enter([1; 16]);
+        talk
+    }
+
+    /// Connects and gets in.
+    fn enter(&mut self, resume: ResumeToken) {
+        self.session.handle_connected();
+        self.hear(&ServerMessage::Accepted(Accepted { protocol: 1, player: "ada".into(), heartbeat_ms: 2000 }));
+        self.hear(&ServerMessage::Welcome(Box::new(Welcome {
+            room: "lobby".into(),
+            seat: SeatId(3),
+            tick: self.tick,
+            tick_rate: 30,
+            snapshot_every: 1,
+            input_ahead: 32,
+            input_behind: 32,
+            resume,
+            resume_ms: 20_000,
+            schema_hash: self.tables.schema().hash(),
+            schema: self.tables.schema().clone(),
+        })));
+    }
+
+    fn hear(&mut self, message: &ServerMessage) {
+        let mut out = Vec::new();
+        message.encode(&mut out);
+        assert!(self.session.handle_binary(self.now, out.into()));
+    }
+
+    /// The room's next tick, with a body at `x` and the seat at `sequence`.
+    fn step(&mut self, x: i32, sequence: u32) -> Bytes {
+        self.tick += 1;
+        self.tables.table(0).set(0, |row| SeatRow { seat: SeatId(3), sequence, connected: true }.write(row));
+        self.tables.table(1).set(1, |row| row.int(x));
+        let mut body = Vec::new();
+        self.encoder.delta(&mut self.tables, self.tick, self.tick.is_multiple_of(4), &mut body);
+        body.into()
+    }
+
+    fn snapshot(&mut self, body: Bytes) {
+        self.hear(&ServerMessage::Snapshot(body));
+    }
+
+    fn said(&mut self) -> Vec<ClientMessage> {
+        let out = std::iter::from_fn(|| self.session.poll_out());
+        out.flat_map(|bytes| ClientMessage::decode_all(bytes).collect::<Vec<_>>())
+            .map(|message| message.expect("a client says what it means"))
+            .filter(|message| !matches!(message, ClientMessage::Probe(_)))
+            .collect()
+    }
+}
+
+fn resync(base: Option<Tick>) -> ClientMessage {
+    ClientMessage::Resync(Resync { base })
+}
+
+#[test]
+fn a_corrupted_replica_is_caught_by_the_hash_and_mended() {
+    let mut talk = Talk::playing();
+    let body = talk.step(7, 0);
+    talk.snapshot(body);
+    // A delta that is well formed but wrong, as a bug on either side would make it.
+    let mut liar = Talk::playing();
+    liar.step(7, 0);
+    let forged = liar.step(8, 0);
+    talk.step(9, 0);
+    talk.snapshot(forged);
+    let body = talk.step(9, 0);
+    talk.snapshot(body);
+    talk.said();
+    assert_eq!(talk.session.counts().hash_mismatches, 0, "no hash has come yet");
+    let body = talk.step(9, 0);
+    talk.snapshot(body);
+    assert_eq!(talk.said(), [resync(None)]);
+    assert_eq!((talk.session.counts().hash_checks, talk.session.counts().hash_mismatches), (1, 1));
+    let mut keyframe = Vec::new();
+    talk.encoder.resync(None, &mut keyframe);
+    talk.snapshot(keyframe.into());
+    assert_eq!(talk.session.replica().map(Replica::hash), Some(talk.encoder.hash()));
+    assert_eq!(talk.session.counts().hash_mismatches, 1);
+}
+
+#[test]
+fn a_gap_is_asked_about_once_and_from_where_the_replica_is() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    talk.said();
+    talk.step(2, 0);
+    for x in [3, 4] {
+        let body = talk.step(x, 0);
+        talk.snapshot(body);
+    }
+    assert_eq!(talk.said(), [resync(Some(1))]);
+    talk.now += RESYNC_EVERY;
+    let body = talk.step(5, 0);
+    talk.snapshot(body);
+    assert_eq!(talk.said(), [resync(Some(1))], "asked again, for nothing came");
+    let mut body = Vec::new();
+    talk.encoder.resync(Some(1), &mut body);
+    talk.snapshot(body.into());
+    assert_eq!(talk.session.replica().map(Replica::tick), Some(5));
+}
+
+#[test]
+fn bytes_that_are_no_snapshot_change_nothing() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    let hash = talk.session.replica().map(Replica::hash);
+    talk.said();
+    talk.snapshot(Bytes::from_static(b"nonsense"));
+    assert_eq!(talk.said(), [resync(None)]);
+    assert_eq!(talk.session.replica().map(Replica::hash), hash);
+    assert_eq!(talk.session.counts().errors, 1);
+    assert!(!talk.session.handle_binary(talk.now, Bytes::from_static(&[0x41, 0x05, 1])), "not even a message");
+}
+
+#[test]
+fn inputs_aim_at_the_tick_that_can_run_with_them() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    talk.said();
+    // Half a second of round trip: the reply's tick was seven and a half ago, and an input needs as many.
+    talk.now += Duration::from_millis(500);
+    talk.hear(&ServerMessage::ProbeReply(ServerProbeReply { nonce: 0, tick: 100, phase: 0 }));
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(1));
+    assert!(matches!(talk.said()[..], [ClientMessage::Input(Input { sequence: 1, tick: 116, acked: 1, .. })]));
+}
+
+#[test]
+fn a_lost_seat_is_resumed_or_taken_anew() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    (0..3).for_each(|_| drop(talk.session.input(talk.now, Bytes::new())));
+    talk.session.handle_lost(None);
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), None);
+    talk.said();
+    talk.enter([2; 16]);
+    let joins: Vec<_> = talk.said();
+    assert!(matches!(&joins[1], ClientMessage::Join(Join { resume: Some(token), .. }) if *token == [1; 16]));
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(4), "the seat goes on counting");
+
+    talk.session.handle_lost(Some(CloseCode::Unresponsive));
+    talk.session.handle_connected();
+    talk.hear(&ServerMessage::Accepted(Accepted { protocol: 1, player: "ada".into(), heartbeat_ms: 2000 }));
+    talk.said();
+    let code = ErrorCode::ResumeRefused;
+    talk.hear(&ServerMessage::Error(ErrorReply { code, message: "gone".into(), retry_ms: None }));
+    assert_eq!(talk.said(), [ClientMessage::Join(Join { room: "lobby".into(), resume: None })]);
+    assert_eq!((talk.session.counts().reconnects, talk.session.counts().evicted), (1, 1));
+}
+
+#[test]
+fn a_seat_that_another_client_has_used_counts_on_from_there() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 41);
+    talk.snapshot(body);
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(42));
+}

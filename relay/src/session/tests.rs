@@ -1,0 +1,217 @@
+//! Conversations in virtual time.
+
+use tickwire_protocol::{Field, Kind, Predict, Shape};
+
+use super::*;
+
+/// A session and the time.
+struct Talk {
+    session: Session,
+    now: Instant,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { session: Session::new(now, Arc::new(Config::default())), now }
+    }
+
+    fn authenticated() -> Self {
+        let mut talk = Self::new();
+        talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
+        talk.session.handle_verdict(Ok(Player { id: "ada".into(), name: "ada".into() }));
+        talk.actions();
+        talk
+    }
+
+    fn playing() -> Self {
+        let mut talk = Self::authenticated();
+        talk.say(&ClientMessage::Join(Join { room: "lobby".into(), resume: None }));
+        let kind = Kind::Int { min: -1, max: 1 };
+        let field = Field { name: "x".into(), kind, predict: Predict::Auto };
+        let input = Shape { name: "Input".into(), fields: vec![field] };
+        let schema = Schema { components: vec![], input, events: vec![] };
+        talk.session.handle_joined(Ok((Arc::new(schema), 30)));
+        talk.actions();
+        talk
+    }
+
+    fn say(&mut self, message: &ClientMessage) {
+        let mut out = Vec::new();
+        message.encode(&mut out);
+        self.session.handle_binary(self.now, out.into());
+    }
+
+    fn input(&mut self, record: &'static [u8]) {
+        let record = Bytes::from_static(record);
+        self.say(&ClientMessage::Input(Input { sequence: 1, tick: 1, acked: 0, record }));
+    }
+
+    /// Lets time pass, waking the session whenever it wants; what it did.
+    fn pass(&mut self, millis: u64) -> Vec<Action> {
+        let end = self.now + Duration::from_millis(millis);
+        let mut actions = Vec::new();
+        while self.session.deadline() <= end {
+            self.now = self.now.max(self.session.deadline());
+            self.session.handle_timeout(self.now);
+            actions.extend(self.actions());
+            if closed(&actions).is_some() {
+                return actions;
+            }
+        }
+        self.now = end;
+        actions
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.session.poll()).collect()
+    }
+}
+
+fn closed(actions: &[Action]) -> Option<CloseCode> {
+    actions.iter().find_map(|action| match action {
+        Action::Close(code, _) => Some(*code),
+        _ => None,
+    })
+}
+
+fn refused(actions: &[Action]) -> Vec<ErrorCode> {
+    let code = |action: &Action| match action {
+        Action::Send(ServerMessage::Error(error)) => Some(error.code),
+        _ => None,
+    };
+    actions.iter().filter_map(code).collect()
+}
+
+#[test]
+fn a_token_has_three_seconds_and_its_verdict_five() {
+    let mut talk = Talk::new();
+    assert_eq!(closed(&talk.pass(2_999)), None);
+    assert_eq!(closed(&talk.pass(1)), Some(CloseCode::TooSlow));
+
+    let mut talk = Talk::new();
+    talk.pass(2_900);
+    talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
+    assert_eq!(talk.actions(), [Action::Authenticate { token: "ada".into() }]);
+    assert_eq!(closed(&talk.pass(4_999)), None);
+    assert_eq!(closed(&talk.pass(1)), Some(CloseCode::TooSlow));
+}
+
+#[test]
+fn a_verdict_that_comes_too_late_is_nothing() {
+    let mut talk = Talk::new();
+    talk.pass(4_000);
+    talk.session.handle_verdict(Ok(Player { id: "ada".into(), name: "ada".into() }));
+    assert!(talk.actions().is_empty() && !talk.session.is_authenticated());
+}
+
+#[test]
+fn a_lookup_that_fails_may_be_tried_again() {
+    let verdicts = [(AuthError::Refused, CloseCode::Unauthorized), (AuthError::Unavailable, CloseCode::Overloaded)];
+    for (error, code) in verdicts {
+        let mut talk = Talk::new();
+        talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
+        talk.session.handle_verdict(Err(error));
+        assert_eq!(closed(&talk.actions()), Some(code));
+        assert_eq!(code.retry(), error == AuthError::Unavailable);
+    }
+}
+
+#[test]
+fn pings_go_out_every_two_seconds_and_silence_ends_after_six() {
+    let mut talk = Talk::playing();
+    let actions = talk.pass(5_999);
+    assert_eq!(actions, [Action::Ping, Action::Ping]);
+    assert_eq!(closed(&talk.pass(1)), Some(CloseCode::Unresponsive));
+}
+
+#[test]
+fn a_pong_keeps_a_silent_session_alive_and_tells_the_round_trip() {
+    let mut talk = Talk::playing();
+    for _ in 0..20 {
+        let until_ping = talk.session.deadline() - talk.now;
+        assert_eq!(talk.pass(until_ping.as_millis() as u64), [Action::Ping]);
+        talk.now += Duration::from_millis(80);
+        talk.session.handle_pong(talk.now);
+        assert_eq!(talk.session.rtt(), Some(Duration::from_millis(80)));
+    }
+}
+
+#[test]
+fn bytes_that_the_socket_takes_are_a_sign_of_life() {
+    let mut talk = Talk::playing();
+    for _ in 0..10 {
+        assert_eq!(closed(&talk.pass(4_000)), None);
+        talk.session.handle_progress(talk.now);
+    }
+}
+
+#[test]
+fn inputs_pass_at_their_rate_and_a_flood_is_warned_of_once_a_second_and_then_ended() {
+    let mut talk = Talk::playing();
+    let mut passed = 0;
+    for _ in 0..120 {
+        talk.input(&[0]);
+        passed += talk.actions().len();
+    }
+    assert_eq!(passed, 120, "two seconds' worth at once");
+    talk.input(&[0]);
+    assert_eq!(refused(&talk.actions()), [ErrorCode::RateLimited]);
+    let mut actions = Vec::new();
+    for dropped in 2..=121 {
+        talk.input(&[0]);
+        actions = talk.actions();
+        assert!(refused(&actions).is_empty(), "told already");
+        assert_eq!(closed(&actions).is_some(), dropped == 121);
+    }
+    assert_eq!(closed(&actions), Some(CloseCode::Flood));
+
+    let mut steady = Talk::playing();
+    for _ in 0..3_000 {
+        steady.now += Duration::from_millis(17);
+        steady.input(&[0]);
+        assert!(matches!(steady.actions()[..], [Action::Input(_)]));
+    }
+}
+
+#[test]
+fn an_input_out_of_range_is_refused_by_name_and_too_many_of_them_end_the_session() {
+    let mut talk = Talk::playing();
+    talk.input(&[4]);
+    match &talk.actions()[..] {
+        [Action::Send(ServerMessage::Error(error))] => assert_eq!(error.message, "Input.x: 2 is not in -1..=1"),
+        other => panic!("{other:?}"),
+    }
+    talk.input(&[0, 0]);
+    assert!(talk.actions().is_empty(), "told within the last second");
+    let floods = (0..200).any(|_| {
+        talk.input(&[4]);
+        closed(&talk.actions()) == Some(CloseCode::Flood)
+    });
+    assert!(floods);
+}
+
+#[test]
+fn one_room_at_a_time() {
+    let mut talk = Talk::playing();
+    talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
+    assert_eq!(refused(&talk.actions()), [ErrorCode::Busy]);
+    talk.say(&ClientMessage::Leave);
+    assert_eq!(talk.actions(), [Action::Leave]);
+    talk.say(&ClientMessage::Leave);
+    talk.say(&ClientMessage::Resync(tickwire_protocol::Resync { base: None }));
+    talk.input(&[0]);
+    assert_eq!(refused(&talk.actions()), [ErrorCode::NotJoined; 3]);
+    talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
+    assert!(matches!(talk.actions()[..], [Action::Join { .. }]));
+}
+
+#[test]
+fn nothing_is_done_after_a_close() {
+    let mut talk = Talk::playing();
+    talk.session.handle_text();
+    talk.input(&[0]);
+    talk.session.handle_end(CloseCode::Kicked, "again");
+    talk.session.handle_ping(talk.now);
+    assert!(matches!(talk.actions()[..], [Action::Close(CloseCode::Unsupported, _)]));
+}
