@@ -39,11 +39,6 @@ impl Arena {
         let scaled = |count: u32| (f64::from(count) * area) as u32;
         Self { size: size as u16, rocks: scaled(default.rocks), orbs: scaled(default.orbs) }
     }
-
-    /// An arena of so many drifting rocks and nothing else, to measure with.
-    pub fn of_rocks(count: u32) -> Self {
-        Self { size: 4096, rocks: count, orbs: 0 }
-    }
 }
 
 impl Game for Arena {

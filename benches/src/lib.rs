@@ -1,1 +1,60 @@
-//! .
+//! What the benches share: an arena of just so many entities, with players who steer.
+
+use tickwire_arena::{Arena, Controls};
+use tickwire_sim::{Player, SeatId, Sim, SimOptions};
+
+/// Ticks for which a player keeps a course.
+const COURSE: u32 = 20;
+
+/// Ticks before anything is measured: everyone has moved, and no buffer grows any more.
+const WARM_UP: u32 = 60;
+
+/// A running match of the arena: nine in ten entities are drifting rocks, one in ten is a ship that is steered and does not fire.
+#[derive(Debug)]
+pub struct Match {
+    /// The match itself.
+    pub sim: Sim<Arena>,
+    seats: Vec<SeatId>,
+    sequence: u32,
+}
+
+impl Match {
+    /// A match of `entities`, warmed up.
+    pub fn of(entities: u32) -> Self {
+        let ships = entities / 10;
+        // The walls are an entity, too.
+        let arena = Arena { size: 4096, rocks: entities - ships - 1, orbs: 0 };
+        let mut sim = Sim::new(arena, SimOptions::default());
+        let player = |index| Player { id: format!("{index}"), name: format!("Pilot {index}") };
+        let seats = (0..ships).map(|index| sim.join(&player(index)).expect("there are seats for all")).collect();
+        let mut running = Self { sim, seats, sequence: 0 };
+        for _ in 0..WARM_UP {
+            running.steer();
+            running.sim.step();
+        }
+        running
+    }
+
+    /// Gives every player's input for the next tick.
+    pub fn steer(&mut self) {
+        self.sequence += 1;
+        let tick = self.sim.tick() + 1;
+        for (index, &seat) in self.seats.iter().enumerate() {
+            let course = (tick + 7 * index as u32) / COURSE;
+            let axis = |shift: u32| (course.wrapping_mul(0x9E37_79B9) >> shift) as i8 % 2;
+            let aim = (course % 63) as f32 / 10.0;
+            let controls = Controls { x: axis(8), y: axis(16), aim, fire: false, boost: course.is_multiple_of(3) };
+            self.sim.input(seat, self.sequence, tick, controls).expect("it is in time and in range");
+        }
+    }
+}
+
+/// A match in which nothing moves: so many orbs, and the walls.
+pub fn still(entities: u32) -> Sim<Arena> {
+    let arena = Arena { size: 4096, rocks: 0, orbs: entities - 1 };
+    let mut sim = Sim::new(arena, SimOptions::default());
+    for _ in 0..WARM_UP {
+        sim.step();
+    }
+    sim
+}

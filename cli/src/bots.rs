@@ -29,6 +29,7 @@ pub(crate) async fn run(program: &Program, args: BotsArgs) -> Result<ExitCode, C
     let shown = tokio::spawn(show(progress.clone(), args.count, args.seconds));
     let report = bots::run(options, move |seed| brain(seed), progress, interrupted()).await;
     shown.abort();
+    let report = report?;
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use tickwire::OpenError;
+use tickwire_client::ClientError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -20,6 +21,8 @@ pub(crate) enum CliError {
     UnknownGame { name: String, known: String },
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Bots(#[from] ClientError),
     #[error("the report could not be written: {0}")]
     Report(#[from] serde_json::Error),
 }

@@ -1,5 +1,6 @@
 //! `tickwire host`: a relay with one room, its page, some bots and a status line.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     let players = args.players.unwrap_or(args.bots as u32);
     (game.open)(&relay, &args.room, players, sim_options(&args, seed))?;
 
-    println!("http://{addr}/{}", if args.room == "lobby" { String::new() } else { format!("?room={}", args.room) });
+    println!("{}", url(program, &addr, &args.room));
     let bots = if args.bots == 1 { "1 bot".to_owned() } else { format!("{} bots", args.bots) };
     println!("{} in room {}, {} Hz, seed {seed}, {bots}; Ctrl-C stops", game.name, args.room, args.tick_rate);
 
@@ -57,6 +58,27 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     served?;
     println!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where to go: the page of the room, or the socket if the program has no pages.
+fn url(program: &Program, addr: &SocketAddr, room: &str) -> String {
+    match room {
+        _ if program.served().next().is_none() => format!("ws://{addr}"),
+        "lobby" => format!("http://{addr}/"),
+        _ => format!("http://{addr}/?room={}", query_value(room)),
+    }
+}
+
+/// As a URL's query can hold it: percent-encoded but for letters, digits, `-`, `.`, `_` and `~`.
+fn query_value(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
 }
 
 fn config(args: &HostArgs) -> Config {

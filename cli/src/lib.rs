@@ -5,7 +5,7 @@
 //! use tickwire_cli::Program;
 //!
 //! fn main() -> std::process::ExitCode {
-//!     Program::new().game("arena", |players| Arena::sized_for(players), ArenaBrain::new).run()
+//!     Program::new().game("arena", Arena::sized_for, ArenaBrain::new).run()
 //! }
 //! ```
 

@@ -12,4 +12,4 @@ pub use backoff::Backoff;
 pub use driver::{Client, ClientError};
 pub use replica::{Replica, ReplicaError};
 pub use session::{ClientConfig, Counts, Update};
-pub use tickwire_protocol::{CloseCode, ErrorCode, SeatId, Sequence, Slot, Tick, Welcome, Wire};
+pub use tickwire_protocol::{CloseCode, ErrorCode, SeatId, Sequence, Slot, Tick, Welcome, Wire, wire};

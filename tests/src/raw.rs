@@ -8,7 +8,7 @@ use tickwire_protocol::{
     Auth, ClientMessage, CloseCode, ErrorCode, Input, Join, PROTOCOL_VERSION, ResumeToken, SUBPROTOCOL, ServerMessage,
     Welcome,
 };
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -25,7 +25,17 @@ pub struct Raw {
 impl Raw {
     /// Connects and upgrades, and says nothing.
     pub async fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).await.expect("the relay listens");
+        Self::upgrade(addr, TcpStream::connect(addr).await.expect("the relay listens")).await
+    }
+
+    /// The same with a receive buffer as small as the system allows, so that a peer that does not read is soon noticed.
+    pub async fn connect_narrow(addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("the system has sockets to spare");
+        socket.set_recv_buffer_size(1).expect("the system takes its own least size instead");
+        Self::upgrade(addr, socket.connect(addr).await.expect("the relay listens")).await
+    }
+
+    async fn upgrade(addr: SocketAddr, stream: TcpStream) -> Self {
         let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
         let (socket, _) = patiently(client_async(request, stream)).await.expect("the relay upgrades");
@@ -75,6 +85,15 @@ impl Raw {
     pub async fn welcome(&mut self) -> Box<Welcome> {
         self.hear(|message| match message {
             ServerMessage::Welcome(welcome) => Some(welcome),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Awaits a snapshot's body.
+    pub async fn snapshot(&mut self) -> Bytes {
+        self.hear(|message| match message {
+            ServerMessage::Snapshot(body) => Some(body),
             _ => None,
         })
         .await

@@ -1,7 +1,8 @@
 //! The life of a match as its players see it: joining, moving, leaving, losing the connection and coming back.
 
 use tickwire::{Relay, SimOptions};
-use tickwire_client::{ClientError, ErrorCode, Update};
+use tickwire_arena::{Arena, Controls, Ship};
+use tickwire_client::{ClientError, ErrorCode, ReplicaError, Update};
 use tickwire_protocol::CloseCode;
 use tickwire_tests::{Dots, Go, Host, Jumped, Position, Witness, patiently, until};
 
@@ -189,6 +190,23 @@ async fn a_panic_ends_its_room_alone() {
     // Its name is free again.
     host.relay.open("cellar", Dots, SimOptions::default()).expect("the room is gone");
     witness.noticed_nothing().await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_relay_plays_several_games() {
+    let host = Host::start().await;
+    host.relay.open("arena", Arena::default(), SimOptions::default()).expect("the name is free");
+    let mut dots = host.player("ada").await;
+    let mut arena = host.client_in("arena", "bob");
+    until(&mut arena, |client, _| client.tick() > 0).await;
+    assert_eq!(arena.replica().map(|replica| replica.expect::<Ship>()), Some(Ok(())));
+    let missing = Err(ReplicaError::MissingComponent("Ship"));
+    assert_eq!(dots.replica().map(|replica| replica.expect::<Ship>()), Some(missing));
+    arena.send(&Controls { x: 1, ..Controls::default() }).await;
+    let seat = arena.seat().expect("in the room");
+    until(&mut arena, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat) == Some(1))).await;
+    dots.leave().await;
     host.stop().await;
 }
 

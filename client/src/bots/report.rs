@@ -19,6 +19,8 @@ pub(crate) struct Measures {
     /// Ticks from the first snapshot to the last.
     pub(crate) ticks: u64,
     pub(crate) joined: bool,
+    /// What the relay said when it first refused something.
+    pub(crate) fault: Option<String>,
 }
 
 impl Default for Measures {
@@ -32,6 +34,7 @@ impl Default for Measures {
             counts: Counts::default(),
             ticks: 0,
             joined: false,
+            fault: None,
         }
     }
 }
@@ -97,6 +100,9 @@ pub struct Report {
     /// The fewest hash checks of any bot.
     #[serde(skip)]
     pub fewest_hash_checks: u64,
+    /// The first of the errors, in the relay's words.
+    #[serde(skip)]
+    pub fault: Option<String>,
 }
 
 impl Report {
@@ -131,6 +137,7 @@ impl Report {
             evicted: sum(|counts| counts.evicted),
             errors: sum(|counts| counts.errors),
             fewest_hash_checks: bots.iter().map(|bot| bot.counts.hash_checks).min().unwrap_or(0),
+            fault: bots.iter().find_map(|bot| bot.fault.clone()),
         }
     }
 
@@ -152,6 +159,7 @@ impl std::fmt::Display for Report {
         writeln!(f, "  staleness ticks    {}", quantiles(&self.staleness_ticks))?;
         let (checks, fewest) = (self.hash_checks, self.fewest_hash_checks);
         writeln!(f, "  hash checks        {checks} (at least {fewest} a bot), {} mismatches", self.hash_mismatches)?;
-        write!(f, "  reconnects {}, evicted {}, errors {}", self.reconnects, self.evicted, self.errors)
+        write!(f, "  reconnects {}, evicted {}, errors {}", self.reconnects, self.evicted, self.errors)?;
+        self.fault.iter().try_for_each(|fault| write!(f, "\n  first error: {fault}"))
     }
 }

@@ -73,12 +73,15 @@ pub struct Progress {
 }
 
 /// Runs bots until their time is over or `stop` is ready, whichever is first. `brain` makes the brain of the bot with this seed.
+///
+/// # Errors
+/// [`ClientError::Url`]. What goes wrong later is counted in the report.
 pub async fn run(
     options: BotsOptions,
     brain: impl Fn(u64) -> Box<dyn AnyBrain>,
     progress: Arc<Progress>,
     stop: impl Future<Output = ()>,
-) -> Report {
+) -> Result<Report, ClientError> {
     let start = Instant::now();
     let over = watch::Sender::new(false);
     let mut bots = JoinSet::new();
@@ -97,11 +100,12 @@ pub async fn run(
             token: format!("{}.{}x{index}", name(index), options.run),
             room: options.room.clone(),
         };
+        let client = Client::with_seed(config, seed)?;
         let delay = STAGGER * index as u32;
         let over = over.subscribe();
         bots.spawn(async move {
             tokio::time::sleep(delay).await;
-            bot.play(config, seed, over).await
+            bot.play(client, over).await
         });
     }
     let time = async {
@@ -117,7 +121,7 @@ pub async fn run(
     }
     over.send_replace(true);
     let measures = bots.join_all().await;
-    Report::of(&measures, start.elapsed().as_secs_f64())
+    Ok(Report::of(&measures, start.elapsed().as_secs_f64()))
 }
 
 fn name(index: usize) -> String {
@@ -140,14 +144,8 @@ struct Bot {
 }
 
 impl Bot {
-    async fn play(mut self, config: ClientConfig, seed: u64, mut over: watch::Receiver<bool>) -> Measures {
-        let url = config.url.clone();
-        let Ok(mut client) = Client::with_seed(config, seed) else {
-            tracing::error!(url, "this is not a WebSocket URL");
-            self.measures.counts.errors += 1;
-            return self.measures;
-        };
-        let mut refused = 0;
+    async fn play(mut self, mut client: Client, mut over: watch::Receiver<bool>) -> Measures {
+        let mut turned_away = 0;
         loop {
             let update = tokio::select! {
                 biased;
@@ -157,24 +155,23 @@ impl Bot {
             match update {
                 Ok(Some(update)) => self.handle(&mut client, update).await,
                 Ok(None) => break,
-                Err(ClientError::Closed { code, reason }) => {
-                    tracing::warn!(%code, reason, "a bot was turned away");
-                    refused += 1;
-                    break;
-                }
                 Err(error) => {
-                    tracing::error!(%error);
-                    refused += 1;
+                    turned_away = 1;
+                    self.fault(error.to_string());
                     break;
                 }
             }
         }
         // Before the farewell: what it costs is not the game's.
         self.measures.counts = client.counts();
-        self.measures.counts.errors += refused;
+        self.measures.counts.errors += turned_away;
         self.measures.ticks = self.first_tick.map_or(0, |first| u64::from(client.tick().saturating_sub(first)));
         client.leave().await;
         self.measures
+    }
+
+    fn fault(&mut self, fault: String) {
+        self.measures.fault.get_or_insert(fault);
     }
 
     async fn handle(&mut self, client: &mut Client, update: Update) {
@@ -182,7 +179,7 @@ impl Bot {
             Update::Joined => {
                 let theirs = client.welcome().map(|welcome| &welcome.schema.input);
                 if theirs != Some(&self.brain.input_shape()) {
-                    tracing::error!("the room plays another game than this bot");
+                    self.fault("the room plays another game than this bot".into());
                 }
                 self.progress.joined.fetch_add(1, Ordering::Relaxed);
                 self.measures.joined = true;
@@ -190,7 +187,7 @@ impl Bot {
                 self.sent.clear();
             }
             Update::Snapshot { tick } => self.snapshot(client, tick).await,
-            Update::Refused { code, message } => tracing::debug!(?code, message, "a bot was refused something"),
+            Update::Refused { message, .. } => self.fault(message),
             Update::Lost { code } => {
                 tracing::debug!(?code, "a bot lost its connection");
                 self.progress.joined.fetch_sub(u64::from(self.last.take().is_some()), Ordering::Relaxed);

@@ -171,7 +171,9 @@ fn a_lost_seat_is_resumed_or_taken_anew() {
     let mut talk = Talk::playing();
     let body = talk.step(1, 0);
     talk.snapshot(body);
-    (0..3).for_each(|_| drop(talk.session.input(talk.now, Bytes::new())));
+    for sequence in 1..=3 {
+        assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(sequence));
+    }
     talk.session.handle_lost(None);
     assert_eq!(talk.session.input(talk.now, Bytes::new()), None);
     talk.said();

@@ -1,0 +1,158 @@
+//! The program as a person at a terminal has it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn tickwire(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> (Output, String, String) {
+    let output = tickwire(args).output().expect("the program was built");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// `tickwire host` on a free port; killed if a test fails.
+struct Host {
+    child: Child,
+    url: String,
+}
+
+impl Host {
+    fn start(args: &[&str]) -> Self {
+        let mut child = tickwire(&["host", "--addr", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program was built");
+        let mut url = String::new();
+        let out = child.stdout.as_mut().expect("it is piped");
+        BufReader::with_capacity(1, out).read_line(&mut url).expect("the first line is the URL");
+        Self { child, url: url.trim().to_owned() }
+    }
+
+    fn socket(&self) -> String {
+        self.url.replace("http", "ws")
+    }
+
+    /// Ends it as the system would; what else it printed.
+    fn stop(mut self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("there is a kill").success());
+        let mut rest = String::new();
+        self.child.stdout.take().expect("it is piped").read_to_string(&mut rest).expect("it prints text");
+        assert!(self.child.wait().expect("it was started").success());
+        rest
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Stopped already, if all went well.
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn bots_report_one_json_object_with_exactly_these_names() {
+    let host = Host::start(&["--bots", "2", "--hash-every", "8", "--seed", "3"]);
+    let (output, out, _) = run(&["bots", "--url", &host.socket(), "--count", "5", "--seconds", "3", "--json"]);
+    assert!(output.status.success(), "{out}");
+    let report: serde_json::Map<String, Value> = serde_json::from_str(&out).expect("stdout is one JSON object");
+    let mut names: Vec<&str> = report.keys().map(String::as_str).collect();
+    let mut expected = [
+        "bots",
+        "joined",
+        "seconds",
+        "snapshots",
+        "bytes_per_client_tick",
+        "tick_interval_ms",
+        "input_to_visible_ms",
+        "rtt_ms",
+        "staleness_ticks",
+        "hash_checks",
+        "hash_mismatches",
+        "reconnects",
+        "evicted",
+        "errors",
+    ];
+    names.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    for name in ["tick_interval_ms", "input_to_visible_ms", "rtt_ms", "staleness_ticks"] {
+        let quantiles = report[name].as_object().expect("quantiles are an object");
+        assert_eq!(quantiles.len(), 3);
+        let at = |quantile: &str| quantiles[quantile].as_f64().expect("a quantile is a number");
+        assert!(0.0 <= at("p50") && at("p50") <= at("p99") && at("p99") <= at("max"), "{name}: {quantiles:?}");
+    }
+    let number = |name: &str| report[name].as_f64().expect("all else is a number");
+    assert_eq!((number("bots"), number("joined"), number("hash_mismatches")), (5.0, 5.0, 0.0));
+    assert!(number("hash_checks") >= 5.0 && number("snapshots") > 0.0 && number("bytes_per_client_tick") > 0.0);
+    let rest = host.stop();
+    assert!(rest.contains("arena in room lobby, 30 Hz, seed 3, 2 bots") && rest.ends_with("stopped\n"), "{rest}");
+}
+
+#[test]
+fn bots_that_find_no_host_or_no_room_fail() {
+    let (output, out, _) = run(&["bots", "--url", "ws://127.0.0.1:1", "--count", "1", "--seconds", "1"]);
+    assert!(!output.status.success() && out.contains("0 of 1 bots joined"), "{out}");
+    let host = Host::start(&["--bots", "0"]);
+    let socket = host.socket();
+    let (output, out, _) = run(&["bots", "--url", &socket, "--room", "attic", "--count", "1", "--seconds", "1"]);
+    assert!(!output.status.success() && out.contains("0 of 1 bots joined"), "{out}");
+    assert!(out.contains("there is no room of that name"), "{out}");
+    host.stop();
+}
+
+#[test]
+fn an_address_in_use_is_told_with_a_way_out() {
+    let host = Host::start(&["--bots", "0"]);
+    let addr = host.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let (output, _, err) = run(&["host", "--addr", &addr]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains(&format!("can't listen on {addr}")) && err.contains("--addr"), "{err}");
+    host.stop();
+}
+
+#[test]
+fn a_room_of_another_name_is_in_the_url() {
+    let host = Host::start(&["--bots", "0", "--room", "Ä & B"]);
+    assert!(host.url.ends_with("/?room=%C3%84%20%26%20B"), "{}", host.url);
+    host.stop();
+}
+
+#[test]
+fn what_makes_no_sense_is_told() {
+    for (args, told) in [
+        (&["--tick-rate", "0"][..], "1..=1000"),
+        (&["bots", "--count", "none"], "invalid value 'none'"),
+        (&["dance"], "unrecognized subcommand 'dance'"),
+        (&["host", "--game", "chess"], "there is no game `chess`; known: arena"),
+        (&["host", "--addr", "127.0.0.1:0", "--room", ""], "a room's name has 1 to 64 bytes"),
+        (&["bots", "--url", "not a url"], "is not a WebSocket URL"),
+    ] {
+        let (output, _, err) = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {err}");
+        assert!(err.contains(told), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn help_names_every_subcommand_and_flag() {
+    let (output, out, _) = run(&["--help"]);
+    assert!(output.status.success());
+    for word in ["host", "bots", "--addr", "--bots", "--seed", "--tick-rate", "--version"] {
+        assert!(out.contains(word), "{word} is missing:\n{out}");
+    }
+    let (_, out, _) = run(&["bots", "--help"]);
+    for word in ["--url", "--room", "--count", "--seconds", "--json"] {
+        assert!(out.contains(word), "{word} is missing:\n{out}");
+    }
+}

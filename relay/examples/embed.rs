@@ -1,0 +1,47 @@
+//! A game of one's own in a server of one's own: dots that go where their players say.
+
+use bevy_ecs::prelude::*;
+use tickwire::{Game, Inputs, Player, Refusal, Relay, Seat, Setup, SimOptions, TickTime, Wire};
+
+#[derive(Component, Wire)]
+struct Position {
+    #[wire(range = 0.0..=1000.0, step = 0.125)]
+    x: f32,
+}
+
+#[derive(Clone, Default, Wire)]
+struct Go {
+    #[wire(range = -1..=1)]
+    x: i8,
+}
+
+struct Dots;
+
+impl Game for Dots {
+    type Input = Go;
+
+    fn setup(&self, setup: &mut Setup<'_>) {
+        setup.replicate::<Position>().systems(go);
+    }
+
+    fn join(&self, world: &mut World, seat: Entity, _: &Player) -> Result<(), Refusal> {
+        world.entity_mut(seat).insert(Position { x: 500.0 });
+        Ok(())
+    }
+}
+
+fn go(time: Res<TickTime>, inputs: Res<Inputs<Go>>, mut dots: Query<(&Seat, &mut Position)>) {
+    for (seat, mut position) in &mut dots {
+        position.x += f32::from(inputs.get(seat.seat).x) * 100.0 * time.delta();
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let relay = Relay::builder().build();
+    relay.open("lobby", Dots, SimOptions::default())?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:7777").await?;
+    println!("ws://{}", listener.local_addr()?);
+    relay.serve(listener, async { drop(tokio::signal::ctrl_c().await) }).await?;
+    Ok(())
+}
