@@ -13,8 +13,8 @@ use bevy_ecs::prelude::{Query, Ref, Res, ResMut, With, Without};
 use bevy_ecs::resource::Resource;
 use bevy_ecs::schedule::{IntoScheduleConfigs, Schedule, SingleThreadedExecutor};
 use bevy_ecs::world::{DeferredWorld, World};
-use tickwire_protocol::snapshot::{RESYNC_WINDOW, Tables};
-use tickwire_protocol::{MAX_SLOTS, Slot, Tick, Wire};
+use tickwire_protocol::snapshot::{SlotPool, Tables};
+use tickwire_protocol::{MAX_SLOTS, Slot, Wire};
 
 use crate::sim::TickTime;
 
@@ -32,7 +32,7 @@ struct NetSlot(Option<Slot>);
 #[derive(Debug, Resource)]
 pub(crate) struct Captured(pub(crate) Tables);
 
-/// Which slots are given, free or resting.
+/// Who needs a slot, and whose slot is free.
 #[derive(Debug, Default, Resource)]
 struct Slots {
     /// Entities that wait for a slot, in the order in which they were marked.
@@ -41,21 +41,7 @@ struct Slots {
     fresh: Vec<(Entity, Slot)>,
     /// Slots whose entity died since the last capture.
     dead: Vec<Slot>,
-    /// Freed slots and the tick from which they may be given again.
-    resting: VecDeque<(Tick, Slot)>,
-    /// The lowest slot never given.
-    unused: Slot,
-}
-
-impl Slots {
-    fn give(&mut self, tick: Tick) -> Option<Slot> {
-        if let Some((_, slot)) = self.resting.pop_front_if(|(until, _)| *until <= tick) {
-            return Some(slot);
-        }
-        let slot = (self.unused < MAX_SLOTS).then_some(self.unused)?;
-        self.unused += 1;
-        Some(slot)
-    }
+    pool: SlotPool,
 }
 
 fn replicated(mut world: DeferredWorld<'_>, context: HookContext) {
@@ -160,7 +146,7 @@ fn bury(time: Res<'_, TickTime>, mut slots: ResMut<'_, Slots>, mut captured: Res
     let slots = &mut *slots;
     for slot in slots.dead.drain(..) {
         captured.0.despawn(slot);
-        slots.resting.push_back((time.tick.saturating_add(RESYNC_WINDOW + 1), slot));
+        slots.pool.take_back(slot, time.tick);
     }
 }
 
@@ -174,7 +160,7 @@ fn give_slots(
     while let Some(&entity) = slots.new.front() {
         // It may have died, or have been marked twice, since.
         if let Some(mut net) = nets.get_mut(entity).ok().filter(|net| net.0.is_none()) {
-            let Some(slot) = slots.give(time.tick) else {
+            let Some(slot) = slots.pool.give(time.tick) else {
                 tracing::warn!(
                     waiting = slots.new.len(),
                     "all {MAX_SLOTS} slots are taken: new entities do not travel"

@@ -7,11 +7,13 @@ mod bits;
 mod decoder;
 mod encoder;
 mod rows;
+mod slots;
 mod table;
 
 pub use decoder::{Applied, DecodeError, Decoder};
 pub use encoder::{Encoder, RESYNC_WINDOW};
 pub use rows::{Row, Rows};
+pub use slots::SlotPool;
 pub use table::{RowSink, Table, Tables};
 
 /// A snapshot hash follows the head.
