@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
 
 fn positive<T: TryFrom<u64> + Clone + Send + Sync>(most: u64) -> RangedU64ValueParser<T>
@@ -25,6 +27,10 @@ pub(crate) enum Command {
     Host(HostArgs),
     /// Play a hosted match with bots and report what they measured
     Bots(BotsArgs),
+    /// Record a live room as a trace, from a seat in it
+    Record(RecordArgs),
+    /// Run a recorded trace through the codec and report what it costs
+    Codec(CodecArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -93,4 +99,30 @@ pub(crate) struct BotsArgs {
     /// Print one JSON object on stdout instead of the summary
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CodecArgs {
+    /// The trace, plain or compressed with zstd
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: PathBuf,
+    /// Print one JSON object on stdout instead of the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordArgs {
+    /// Where the match is hosted
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777")]
+    pub(crate) url: String,
+    /// Name of the room
+    #[arg(long, value_name = "NAME", default_value = "lobby")]
+    pub(crate) room: String,
+    /// Seconds to record
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = positive::<u64>(1_000_000))]
+    pub(crate) seconds: u64,
+    /// The file to write; compressed if its name ends in .zst
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }

@@ -5,6 +5,8 @@ use std::io;
 use tickwire::OpenError;
 use tickwire_client::ClientError;
 
+use crate::trace::TraceError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error("the system can't run tasks: {0}")]
@@ -22,7 +24,13 @@ pub(crate) enum CliError {
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
     #[error(transparent)]
-    Bots(#[from] ClientError),
+    Trace(#[from] TraceError),
+    #[error("the trace can't be written: {0}")]
+    Record(#[from] io::Error),
+    #[error("the room can't be recorded: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Client(#[from] ClientError),
     #[error("the report could not be written: {0}")]
     Report(#[from] serde_json::Error),
 }

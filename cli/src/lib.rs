@@ -11,9 +11,12 @@
 
 mod args;
 mod bots;
+mod codec;
 mod error;
 mod host;
 mod program;
+mod record;
 mod status;
+pub mod trace;
 
 pub use program::Program;

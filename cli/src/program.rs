@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 use crate::error::CliError;
-use crate::{bots, host};
+use crate::{bots, codec, host, record};
 
 /// The games that the program knows, and the pages that it serves.
 #[derive(Default)]
@@ -70,6 +70,8 @@ impl Program {
                 None => host::run(&self, args.host).await,
                 Some(Command::Host(args)) => host::run(&self, args).await,
                 Some(Command::Bots(args)) => bots::run(&self, args).await,
+                Some(Command::Record(args)) => record::run(args).await,
+                Some(Command::Codec(args)) => codec::run(&args),
             }
         });
         // Threads that still hold a socket do not hold the program.

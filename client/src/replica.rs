@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tickwire_protocol::snapshot::{Applied, DecodeError, Decoder};
+use tickwire_protocol::snapshot::{Applied, DecodeError, Decoder, Rows};
 use tickwire_protocol::{Schema, SeatId, Sequence, Slot, Tick, Wire};
 
 /// A room's state at its last snapshot.
@@ -105,6 +105,11 @@ impl Replica {
     pub fn get<T: Wire>(&self, slot: Slot) -> Option<T> {
         let rows = self.decoder.rows(self.schema().component(T::NAME)?)?;
         T::read(&mut rows.get(slot)?).ok()
+    }
+
+    /// The rows of the component with this index in the schema, as they travel: quantised, without their types.
+    pub fn table(&self, component: usize) -> Option<&Rows> {
+        self.decoder.rows(component)
     }
 
     /// The slot of a seat's entity.

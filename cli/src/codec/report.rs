@@ -1,0 +1,62 @@
+//! What a trace costs, for programs and for people.
+
+use serde::Serialize;
+
+/// The findings of one run. Everything but `ticks` and `keyframe_bytes` is over the ticks that count.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) name: String,
+    pub(super) ticks: usize,
+    /// Entities alive, a tick.
+    pub(super) live: f64,
+    /// Entities spawned, changed or despawned, a tick.
+    pub(super) changed: f64,
+    pub(super) bytes_per_tick: Distribution,
+    pub(super) bits_per_changed: f64,
+    /// At the last tick.
+    pub(super) keyframe_bytes: usize,
+    pub(super) bytes_full: f64,
+    pub(super) bytes_varint: f64,
+    pub(super) encode_ns_per_entity: f64,
+    pub(super) decode_ns_per_entity: f64,
+    /// Whether every client saw every tick as the trace has it.
+    pub(super) lossless: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Distribution {
+    pub(super) mean: f64,
+    pub(super) p50: u64,
+    pub(super) p99: u64,
+    pub(super) max: u64,
+}
+
+impl Distribution {
+    pub(super) fn of(mut values: Vec<u64>) -> Self {
+        values.sort_unstable();
+        let at = |part: f64| values.get((values.len() as f64 * part) as usize).or(values.last()).copied().unwrap_or(0);
+        let mean = values.iter().sum::<u64>() as f64 / values.len().max(1) as f64;
+        Self { mean, p50: at(0.5), p99: at(0.99), max: at(1.0) }
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Distribution { mean, p50, p99, max } = &self.bytes_per_tick;
+        writeln!(
+            f,
+            "{}: {} ticks, {:.0} entities, {:.0} changed a tick",
+            self.name, self.ticks, self.live, self.changed
+        )?;
+        writeln!(f, "  bytes/tick        mean {mean:.1}   p50 {p50}   p99 {p99}   max {max}")?;
+        writeln!(f, "  bits/changed      {:.2}", self.bits_per_changed)?;
+        writeln!(f, "  keyframe          {} bytes", self.keyframe_bytes)?;
+        let times = |plain: f64| plain / mean.max(1.0);
+        writeln!(f, "  bincode, full     {:.0} bytes/tick ({:.1} ×)", self.bytes_full, times(self.bytes_full))?;
+        writeln!(f, "  mask and varints  {:.0} bytes/tick ({:.1} ×)", self.bytes_varint, times(self.bytes_varint))?;
+        writeln!(f, "  encode            {:.0} ns/entity", self.encode_ns_per_entity)?;
+        writeln!(f, "  decode            {:.0} ns/entity", self.decode_ns_per_entity)?;
+        let verdict = if self.lossless { "every client saw every tick" } else { "NOT LOSSLESS" };
+        write!(f, "  {verdict}")
+    }
+}
