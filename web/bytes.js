@@ -8,7 +8,8 @@ export class WireError extends Error {
   name = "WireError";
 }
 
-const text = new TextDecoder("utf-8", { fatal: true });
+// A byte order mark is a character like any other.
+const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const utf8 = new TextEncoder();
 
 /** Reads a byte array from its front and never past its end. */

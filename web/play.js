@@ -24,7 +24,7 @@ const [scene, effects, motion, hud, controls] = [new Scene(view), new Effects(),
 const client = new Client({
   url: location.origin.replace(/^http/, "ws"),
   token: token(),
-  room: parameters.get("room") ?? "lobby",
+  room: parameters.get("room") || "lobby",
 });
 
 /** @type {import("./play/scene.js").Ship[]} */
@@ -36,7 +36,8 @@ let lastInput = 0;
 function token() {
   const key = "tickwire token";
   const kept = sessionStorage.getItem(key);
-  const wanted = parameters.get("name")?.replace(/[^\p{L}\p{N} _-]/gu, "").trim().slice(0, 24);
+  const allowed = parameters.get("name")?.replace(/[^\p{L}\p{N} _-]/gu, "").trim() ?? "";
+  const wanted = [...allowed].slice(0, 24).join("").trim();
   if (kept && (!wanted || kept.startsWith(`${wanted}.`))) return kept;
   const name = wanted || `${NAMES[Math.floor(Math.random() * NAMES.length)]} ${Math.floor(Math.random() * 90) + 10}`;
   const token = `${name}.${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
@@ -70,6 +71,8 @@ client.on("snapshot", () => {
 });
 
 client.on("event", ({ name, value }) => {
+  // What nobody sees is not kept for when the page is shown again.
+  if (document.hidden) return;
   if (name === "Hit") effects.hit(value.x, value.y, pilot(value.by).hue);
   if (name === "Wreck") {
     const distance = Math.hypot(value.x - scene.camera.x, value.y - scene.camera.y);
@@ -80,6 +83,13 @@ client.on("event", ({ name, value }) => {
     const ship = ships.find(({ seat }) => seat === value.seat);
     if (ship) effects.pickup(ship.x, ship.y, value.kind === "Repair" ? 140 : 48);
   }
+});
+
+// A hidden page has no frames, in which inputs are sent: the last one must not be held until it is shown again.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) return;
+  controls.release();
+  client.send(controls.input());
 });
 
 /** @param {number} now */

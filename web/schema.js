@@ -82,7 +82,7 @@ export function fromWire(kind, value) {
     case "Bool":
       return value !== 0;
     case "Int":
-      return kind.max > 0x7fffffff ? value >>> 0 : value;
+      return widen(kind, value);
     case "Fixed":
       return value * kind.step;
     case "Angle":
@@ -92,6 +92,15 @@ export function fromWire(kind, value) {
     default:
       throw new TypeError(`${kind.type} is not a number`);
   }
+}
+
+/**
+ * The integer that 32 bits stand for.
+ * @param {Kind} kind
+ * @param {number} value
+ */
+function widen(kind, value) {
+  return kind.type === "Int" && kind.max > 0x7fffffff ? value >>> 0 : value;
 }
 
 /**
@@ -114,13 +123,14 @@ function toWire(kind, value) {
     case "Bool":
       return value ? 1 : 0;
     case "Int":
-      return clamp(Math.trunc(number(value)), kind.min, kind.max) | 0;
+      return clamp(Math.trunc(number(value)), bounds(kind)) | 0;
     case "Fixed":
-      return clamp(round(number(value) / kind.step), round(kind.min / kind.step), round(kind.max / kind.step));
+      return clamp(round(number(value) / kind.step), bounds(kind));
     case "Angle": {
       const turn = 2 ** kind.bits;
       const turns = number(value) * (turn / TAU);
-      return Number.isFinite(turns) ? Math.round(turns - Math.floor(turns / turn) * turn) & (turn - 1) : 0;
+      // What is infinite wraps to NaN, which has no bits.
+      return Math.round(turns - Math.floor(turns / turn) * turn) & (turn - 1);
     }
     case "Enum": {
       const index = kind.variants.indexOf(String(value));
@@ -145,11 +155,32 @@ function round(value) {
 
 /**
  * @param {number} value
- * @param {number} min
- * @param {number} max
+ * @param {[number, number]} bounds
  */
-function clamp(value, min, max) {
+function clamp(value, [min, max]) {
   return Math.min(Math.max(value, min), max);
+}
+
+/**
+ * The least and the greatest number on the wire, a u32's as itself; bytes, of an opaque field.
+ * @param {Kind} kind
+ * @returns {[number, number]}
+ */
+function bounds(kind) {
+  switch (kind.type) {
+    case "Bool":
+      return [0, 1];
+    case "Int":
+      return [kind.min, kind.max];
+    case "Fixed":
+      return [round(kind.min / kind.step), round(kind.max / kind.step)];
+    case "Angle":
+      return [0, 2 ** kind.bits - 1];
+    case "Enum":
+      return [0, kind.variants.length - 1];
+    default:
+      return [0, kind.max];
+  }
 }
 
 /**
@@ -173,13 +204,18 @@ export function writeRecord(shape, object) {
  * @param {Shape} shape
  * @param {Uint8Array} bytes
  * @returns {Record<string, Value>}
+ * @throws {WireError} It is malformed, or a field, which is named, is out of its range.
  */
 export function readRecord(shape, bytes) {
   const reader = new Reader(bytes);
   /** @type {Record<string, Value>} */
   const object = {};
   for (const { name, kind, opaque } of shape.fields) {
-    object[name] = opaque ? fromOpaque(kind, reader.opaque()) : fromWire(kind, reader.zigzag());
+    const value = opaque ? reader.opaque() : reader.zigzag();
+    const size = typeof value === "number" ? widen(kind, value) : value.length;
+    const [min, max] = bounds(kind);
+    if (size < min || size > max) throw new WireError(`${shape.name}.${name}: ${size} is not in ${min}..=${max}`);
+    object[name] = typeof value === "number" ? fromWire(kind, value) : fromOpaque(kind, value);
   }
   reader.end();
   return object;

@@ -11,7 +11,8 @@
  * });
  * ```
  *
- * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows. Events:
+ * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows.
+ * Handlers that are attached right after it was made miss nothing. Events:
  *
  * | name | value | when |
  * |---|---|---|
@@ -45,18 +46,21 @@ export { Replica } from "./snapshot.js";
  * @property {() => number} [random] From 0 to 1.
  */
 
+// All in milliseconds.
 const PROBE_EVERY = 1000;
 const RESYNC_EVERY = 500;
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 5000;
-/** Without anything from the relay, which pings every two seconds and sends snapshots. */
+/** Without anything from the relay, which answers probes and sends snapshots (scripts don't see its pings). */
 const SILENCE = 10_000;
 /** Probes to choose from: the one with the shortest round trip says most about the room's clock. */
 const SAMPLES = 8;
+/** Inputs for one tick: one steers, a few more are a key pressed and released. A page that wakes up answers a heap of snapshots at once. */
+const INPUTS_A_TICK = 4;
 
 export class Client {
   /** @type {State} */
-  state = "closed";
+  state = "connecting";
   /** @type {Welcome | null} The room's last welcome. */
   welcome = null;
   /** The room's state; empty before the first snapshot. */
@@ -74,6 +78,8 @@ export class Client {
   /** @type {Uint8Array | null} */
   #resume;
   #sequence = 0;
+  /** How many inputs were sent for the newest tick that had one. */
+  #inputs = { tick: 0, count: 0 };
   #attempts = 0;
   #nonce = 0;
   /** @type {{ nonce: number, sent: number } | null} */
@@ -125,13 +131,18 @@ export class Client {
   /**
    * Sends what the player wants for the next tick that can run with it. Fields that are left out are 0, false or empty.
    * @param {Record<string, unknown>} input
-   * @returns {number | null} The input's sequence; null outside the room.
+   * @returns {number | null} The input's sequence; null if it was not sent: outside the room, before its first snapshot, and beyond
+   *   four inputs for one tick.
    */
   send(input) {
-    if (this.state !== "playing" || !this.welcome) return null;
+    // Only the first snapshot tells the room's tick and where a seat that was taken over has counted to.
+    if (this.state !== "playing" || !this.welcome || !this.replica.tick) return null;
     const record = writeRecord(this.welcome.schema.input, input);
     const trip = ((this.roundTripMs ?? 0) / 2000) * this.welcome.tickRate;
     const tick = Math.floor(this.serverTick() + trip) + 1;
+    if (tick !== this.#inputs.tick) this.#inputs = { tick, count: 0 };
+    if (this.#inputs.count === INPUTS_A_TICK) return null;
+    this.#inputs.count += 1;
     this.#sequence += 1;
     this.#send(messages.input(this.#sequence, tick, this.replica.tick, record));
     return this.#sequence;
@@ -145,36 +156,46 @@ export class Client {
 
   /** Closes for good; the seat is held for a while unless the player left. */
   close() {
-    const socket = this.#drop();
-    socket?.close(1000);
+    // Without a code: 1000 says that the player left.
+    this.#drop()?.close();
     this.#enter("closed");
   }
 
   #connect() {
-    this.#enter("connecting");
     const socket = new this.#options.WebSocket(this.#options.url, messages.SUBPROTOCOL);
     this.#socket = socket;
+    this.#heard = this.#options.now();
+    this.#beat = setInterval(() => this.#check(), PROBE_EVERY);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.#heard = this.#options.now();
-      this.#enter("authenticating");
       this.#send(messages.auth(this.#options.token));
+      this.#enter("authenticating");
     };
-    socket.onmessage = ({ data }) => this.#receive(new Uint8Array(data));
+    socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+    // The close that follows says it all; outside browsers an error that nobody listens to ends the program.
+    socket.onerror = () => {};
+    this.#enter("connecting");
   }
 
-  /** @param {Uint8Array} bytes */
-  #receive(bytes) {
+  /** @param {ArrayBuffer | string} data */
+  #receive(data) {
+    const socket = this.#socket;
     this.#heard = this.#options.now();
-    this.stats.bytes += bytes.length;
     try {
-      for (const message of messages.readMessages(bytes)) this.#handle(message);
+      if (typeof data === "string") throw new WireError("text on a binary session");
+      this.stats.bytes += data.byteLength;
+      for (const message of messages.readMessages(new Uint8Array(data))) {
+        this.#handle(message);
+        // A handler may have closed the client: what is left of the message is for nobody.
+        if (this.#socket !== socket) return;
+      }
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      this.#emit("error", { code: "Malformed", message: error.message, retryMs: null });
       this.#drop()?.close();
       this.#lost(1006, error.message);
+      this.#emit("error", { code: "Malformed", message: error.message, retryMs: null });
     }
   }
 
@@ -182,8 +203,8 @@ export class Client {
   #handle(message) {
     switch (message.type) {
       case "accepted":
-        this.#enter("joining");
-        return this.#send(messages.join(this.#options.room, this.#resume));
+        this.#send(messages.join(this.#options.room, this.#resume));
+        return this.#enter("joining");
       case "welcome":
         return this.#enterRoom(message.welcome);
       case "snapshot":
@@ -216,9 +237,8 @@ export class Client {
     this.#attempts = 0;
     this.#samples = [];
     this.#resyncAsked = -Infinity;
-    this.#enter("playing");
     this.#ask();
-    this.#beat = setInterval(() => this.#ask(), PROBE_EVERY);
+    this.#enter("playing");
     this.#emit("welcome", welcome);
   }
 
@@ -229,7 +249,6 @@ export class Client {
       if (!fresh) return;
       this.stats.snapshots += 1;
       this.stats.snapshotAt = this.#options.now();
-      this.#resyncAsked = -Infinity;
       if (hashMatched !== null) this.stats.hashChecks += 1;
       if (hashMatched === false) {
         this.stats.hashMismatches += 1;
@@ -255,25 +274,33 @@ export class Client {
     this.#send(messages.resync(base));
   }
 
-  /** Asks for the room's tick; gives the connection up if it has been silent for long. */
-  #ask() {
+  /** Gives the connection up if it has been silent for long, and probes it if it is up. */
+  #check() {
     const now = this.#options.now();
     if (now - this.#heard > SILENCE) {
       this.#drop()?.close();
       return this.#lost(1006, "");
     }
-    this.#probe = { nonce: this.#nonce, sent: now };
+    // On a slow route the answer to the last probe is still on its way; one that was dropped is not waited for forever.
+    const waiting = this.#probe && now - this.#probe.sent < SILENCE;
+    if (!waiting && (this.state === "joining" || this.state === "playing")) this.#ask();
+  }
+
+  /** Asks for the room's tick. */
+  #ask() {
+    this.#probe = { nonce: this.#nonce, sent: this.#options.now() };
     this.#send(messages.probe(this.#nonce));
     this.#nonce = (this.#nonce + 1) >>> 0;
   }
 
   /** @param {{ nonce: number, tick: number, phase: number }} reply */
   #clock({ nonce, tick, phase }) {
-    if (this.#probe?.nonce !== nonce || !this.welcome) return;
+    if (this.#probe?.nonce !== nonce) return;
     const at = this.#options.now();
     const trip = at - this.#probe.sent;
     this.#probe = null;
     this.roundTripMs = trip;
+    if (this.state !== "playing" || !this.welcome) return;
     this.#samples.push({ trip, at, tick: tick + phase / 65536 + (trip / 2000) * this.welcome.tickRate });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
@@ -285,11 +312,13 @@ export class Client {
   #lost(code, reason) {
     this.#drop();
     const retry = mayRetry(code);
+    // Before anyone is told, so that a handler can call it off by closing the client.
+    if (retry) {
+      const cap = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempts++);
+      this.#retry = setTimeout(() => this.#connect(), this.#options.random() * cap);
+    }
+    this.#enter(retry ? "waiting" : "closed");
     this.#emit("close", { code, reason: reason || closeReason(code), retry });
-    if (!retry) return this.#enter("closed");
-    const cap = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempts++);
-    this.#enter("waiting");
-    this.#retry = setTimeout(() => this.#connect(), this.#options.random() * cap);
   }
 
   /** Lets go of the connection and all that waits for it. */
@@ -299,6 +328,7 @@ export class Client {
     this.#probe = null;
     const socket = this.#socket;
     this.#socket = null;
+    // Its errors stay taken care of.
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
     return socket;
   }

@@ -4,6 +4,7 @@
 mod brain;
 mod combat;
 mod components;
+mod course;
 mod flight;
 mod game;
 mod grid;
@@ -13,4 +14,5 @@ pub use brain::ArenaBrain;
 pub use components::{
     Bounds, Bullet, Controls, Heading, Hit, Orb, OrbKind, Pickup, Pilot, Position, Rock, Ship, ShipState, Wreck,
 };
+pub use course::course;
 pub use game::Arena;

@@ -1,7 +1,7 @@
 //! The arena is a function of its seed and its inputs.
 
 use tickwire::{Player, SeatId, Sim, SimOptions};
-use tickwire_arena::{Arena, Controls};
+use tickwire_arena::{Arena, course};
 
 /// The snapshot hash after every tick of a match in which eight players fly and fire.
 fn play(seed: u64) -> Vec<u32> {
@@ -11,11 +11,7 @@ fn play(seed: u64) -> Vec<u32> {
     (1..=900)
         .map(|tick| {
             for (index, &seat) in (0u32..).zip(&seats) {
-                let course = (tick + 11 * index) / 25;
-                let axis = |shift: u32| (course.wrapping_mul(0x9E37_79B9) >> shift) as i8 % 2;
-                let aim = (tick + 40 * index) as f32 / 20.0;
-                let controls = Controls { x: axis(8), y: axis(16), aim, fire: tick % 3 > 0, boost: course % 4 == 0 };
-                sim.input(seat, tick, tick, controls).expect("it is in time and in range");
+                sim.input(seat, tick, tick, course(index, tick)).expect("it is in time and in range");
             }
             sim.step();
             sim.hash()

@@ -1,10 +1,7 @@
 //! What the benches share: an arena of just so many entities, with players who steer.
 
-use tickwire_arena::{Arena, Controls};
+use tickwire_arena::{Arena, Controls, course};
 use tickwire_sim::{Player, SeatId, Sim, SimOptions};
-
-/// Ticks for which a player keeps a course.
-const COURSE: u32 = 20;
 
 /// Ticks before anything is measured: everyone has moved, and no buffer grows any more.
 const WARM_UP: u32 = 60;
@@ -40,10 +37,7 @@ impl Match {
         self.sequence += 1;
         let tick = self.sim.tick() + 1;
         for (index, &seat) in self.seats.iter().enumerate() {
-            let course = (tick + 7 * index as u32) / COURSE;
-            let axis = |shift: u32| (course.wrapping_mul(0x9E37_79B9) >> shift) as i8 % 2;
-            let aim = (course % 63) as f32 / 10.0;
-            let controls = Controls { x: axis(8), y: axis(16), aim, fire: false, boost: course.is_multiple_of(3) };
+            let controls = Controls { fire: false, ..course(index as u32, tick) };
             self.sim.input(seat, self.sequence, tick, controls).expect("it is in time and in range");
         }
     }

@@ -118,7 +118,8 @@ impl Client {
         }
     }
 
-    /// Sends what the player wants for the next tick that can run with it. The input's sequence; none outside a room.
+    /// Sends what the player wants for the next tick that can run with it. The input's sequence; none if it was not sent: outside a room,
+    /// before its first snapshot, and beyond four inputs for one tick.
     pub async fn send<I: Wire>(&mut self, input: &I) -> Option<Sequence> {
         self.send_record(wire::to_record(input).into()).await
     }

@@ -25,7 +25,7 @@ export class Controls {
   constructor(view) {
     addEventListener("keydown", (event) => this.#key(event, true));
     addEventListener("keyup", (event) => this.#key(event, false));
-    addEventListener("blur", () => this.#release());
+    addEventListener("blur", () => this.release());
     view.addEventListener("contextmenu", (event) => event.preventDefault());
     view.addEventListener("pointerdown", (event) => this.#down(event));
     view.addEventListener("pointermove", (event) => this.#move(event));
@@ -49,22 +49,24 @@ export class Controls {
     };
   }
 
+  /** Lets go of everything that is held. */
+  release() {
+    this.#held.clear();
+    this.#firing = false;
+    this.#stick = null;
+  }
+
   /**
    * @param {KeyboardEvent} event
    * @param {boolean} down
    */
   #key(event, down) {
     const key = KEYS[/** @type {keyof typeof KEYS} */ (event.code)];
-    if (!key || event.ctrlKey || event.metaKey || event.altKey) return;
+    // A shortcut is not for the ship; but a key that was held before is let go with any other.
+    if (!key || (down && (event.ctrlKey || event.metaKey || event.altKey))) return;
     event.preventDefault();
     if (down) this.#held.add(key);
     else this.#held.delete(key);
-  }
-
-  #release() {
-    this.#held.clear();
-    this.#firing = false;
-    this.#stick = null;
   }
 
   /** @param {PointerEvent} event */

@@ -16,8 +16,15 @@ use crate::replica::Replica;
 /// Between probes.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// Between requests for a resync, unless it comes before.
+/// For the answer to a probe. On a slow route it is still on its way when the next is due; one that was dropped is not waited for
+/// for ever.
+const PROBE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between requests for a resync.
 const RESYNC_EVERY: Duration = Duration::from_millis(500);
+
+/// Inputs for one tick: one steers, a few more are a key pressed and released. A client that wakes up answers a heap of snapshots at once.
+const INPUTS_A_TICK: u32 = 4;
 
 /// Where to go and who to be.
 #[derive(Clone, Debug)]
@@ -105,6 +112,8 @@ pub(crate) struct Session {
     welcome: Option<Box<Welcome>>,
     replica: Option<Replica>,
     sequence: Sequence,
+    /// The newest tick that an input was sent for, and how many were.
+    inputs: (Tick, u32),
     clock: RoomClock,
     probe: Option<(u32, Instant)>,
     next_probe: Instant,
@@ -136,6 +145,7 @@ impl Session {
             welcome: None,
             replica: None,
             sequence: 0,
+            inputs: (0, 0),
             clock: RoomClock::default(),
             probe: None,
             next_probe: now,
@@ -226,24 +236,36 @@ impl Session {
 
     /// [`Session::deadline`] has come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.is_playing() && now >= self.next_probe {
+        if !self.is_playing() || now < self.next_probe {
+            return;
+        }
+        self.next_probe = now + PROBE_EVERY;
+        if self.probe.is_none_or(|(_, sent)| now >= sent + PROBE_PATIENCE) {
             let nonce = self.next_nonce;
             self.next_nonce = nonce.wrapping_add(1);
             self.probe = Some((nonce, now));
-            self.next_probe = now + PROBE_EVERY;
             self.send(&ClientMessage::Probe(Probe { nonce }));
         }
     }
 
-    /// The player wants something, as a record. The input's sequence, or none outside a room.
+    /// The player wants something, as a record. The input's sequence; none if it was not sent: outside a room, before its first snapshot,
+    /// and beyond [`INPUTS_A_TICK`].
     pub(crate) fn input(&mut self, now: Instant, record: Bytes) -> Option<Sequence> {
-        if !self.is_playing() {
+        let acked = self.replica.as_ref().map_or(0, Replica::tick);
+        // Only the first snapshot tells the room's tick and where a seat that was taken over has counted to.
+        if !self.is_playing() || acked == 0 {
             return None;
         }
-        let acked = self.replica.as_ref().map_or(0, Replica::tick);
         // The first tick that can still run with it.
         let arrival = self.server_tick(now).map(|tick| tick + self.trip_ticks());
         let tick = arrival.map_or(acked + 1, |tick| tick as Tick + 1);
+        if self.inputs.0 != tick {
+            self.inputs = (tick, 0);
+        }
+        if self.inputs.1 == INPUTS_A_TICK {
+            return None;
+        }
+        self.inputs.1 += 1;
         self.sequence += 1;
         self.send(&ClientMessage::Input(Input { sequence: self.sequence, tick, acked, record }));
         Some(self.sequence)
@@ -330,7 +352,6 @@ impl Session {
             Ok(Applied::Fresh { tick, hash_matched }) => {
                 self.counts.snapshots += 1;
                 self.counts.hash_checks += u64::from(hash_matched.is_some());
-                self.resync_asked = None;
                 self.follow_seat();
                 if hash_matched == Some(false) {
                     self.counts.hash_mismatches += 1;

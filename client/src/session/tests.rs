@@ -74,6 +74,12 @@ impl Talk {
         body.into()
     }
 
+    fn keyframe(&mut self) {
+        let mut body = Vec::new();
+        self.encoder.resync(None, &mut body);
+        self.snapshot(body.into());
+    }
+
     fn snapshot(&mut self, body: Bytes) {
         self.hear(&ServerMessage::Snapshot(body));
     }
@@ -110,9 +116,7 @@ fn a_corrupted_replica_is_caught_by_the_hash_and_mended() {
     talk.snapshot(body);
     assert_eq!(talk.said(), [resync(None)]);
     assert_eq!((talk.session.counts().hash_checks, talk.session.counts().hash_mismatches), (1, 1));
-    let mut keyframe = Vec::new();
-    talk.encoder.resync(None, &mut keyframe);
-    talk.snapshot(keyframe.into());
+    talk.keyframe();
     assert_eq!(talk.session.replica().map(Replica::hash), Some(talk.encoder.hash()));
     assert_eq!(talk.session.counts().hash_mismatches, 1);
 }
@@ -154,6 +158,52 @@ fn bytes_that_are_no_snapshot_change_nothing() {
 }
 
 #[test]
+fn a_lasting_mismatch_asks_twice_a_second_at_most() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    talk.said();
+    let mut liar = Talk::playing();
+    liar.step(1, 0);
+    let forged = liar.step(2, 0);
+    talk.step(3, 0);
+    talk.snapshot(forged);
+    let mut asked = 0;
+    for tick in 0..60 {
+        talk.now += Duration::from_millis(50);
+        // The difference stays as it is.
+        let body = talk.step(3 + tick % 2, 0);
+        talk.snapshot(body);
+        asked += talk.said().len();
+    }
+    // A hash comes every 200 ms: every third one may be asked about.
+    assert_eq!((asked, talk.session.counts().hash_mismatches), (5, 15));
+}
+
+#[test]
+fn a_client_that_wakes_up_sends_four_inputs_for_one_tick() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    talk.hear(&ServerMessage::ProbeReply(ServerProbeReply { nonce: 0, tick: 1, phase: 0 }));
+    let sent = (0..30).filter_map(|_| talk.session.input(talk.now, Bytes::new())).count();
+    assert_eq!(sent, 4);
+    talk.now += Duration::from_millis(34);
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(5));
+}
+
+#[test]
+fn a_round_trip_longer_than_a_second_is_measured() {
+    let mut talk = Talk::playing();
+    for _ in 0..18 {
+        talk.now += Duration::from_millis(100);
+        talk.session.handle_timeout(talk.now);
+    }
+    talk.hear(&ServerMessage::ProbeReply(ServerProbeReply { nonce: 0, tick: 1, phase: 0 }));
+    assert_eq!(talk.session.rtt(), Some(Duration::from_millis(1800)));
+}
+
+#[test]
 fn inputs_aim_at_the_tick_that_can_run_with_them() {
     let mut talk = Talk::playing();
     let body = talk.step(1, 0);
@@ -180,6 +230,9 @@ fn a_lost_seat_is_resumed_or_taken_anew() {
     talk.enter([2; 16]);
     let joins: Vec<_> = talk.said();
     assert!(matches!(&joins[1], ClientMessage::Join(Join { resume: Some(token), .. }) if *token == [1; 16]));
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), None, "the room's tick is not known yet");
+    talk.keyframe();
+    talk.now += Duration::from_secs(1);
     assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(4), "the seat goes on counting");
 
     talk.session.handle_lost(Some(CloseCode::Unresponsive));

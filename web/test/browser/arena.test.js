@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { startHost } from "./host.js";
+import { startHost } from "../host.js";
+import { launch } from "./chromium.js";
 
 const out = fileURLToPath(new URL("../../../tests/out/", import.meta.url));
 /** @type {Awaited<ReturnType<typeof startHost>>} */
@@ -19,9 +19,7 @@ let browser;
 before(async () => {
   await mkdir(out, { recursive: true });
   host = await startHost("--bots", "12", "--seed", "11");
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-  browser = await chromium.launch({ executablePath, args });
+  browser = await launch();
 });
 
 after(async () => {

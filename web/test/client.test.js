@@ -1,0 +1,576 @@
+/**
+ * The client against a scripted relay in virtual time.
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { GapError } from "../snapshot.js";
+import { rows } from "./close-table.js";
+import * as fake from "./fake.js";
+
+const text = new TextDecoder();
+const RESUME_REFUSED = 4;
+const ROOM_FULL = 3;
+
+/** @param {import("./fake.js").FakeSocket} socket */
+function resumeOf(socket) {
+  const join = socket.last("Join");
+  join.string();
+  const resume = join.option(() => join.take(16)[0]);
+  join.end();
+  return resume;
+}
+
+/** @param {import("../tickwire.js").Client} client @param {string[]} names */
+function record(client, ...names) {
+  /** @type {any[]} */
+  const seen = [];
+  for (const name of names) client.on(name, (value) => seen.push(value));
+  return seen;
+}
+
+describe("joining", () => {
+  test("shows the token, asks for the room, and plays", (t) => {
+    const { client, socket } = fake.start(t);
+    assert.deepEqual([socket.url, socket.protocol, socket.binaryType], ["ws://relay", "tickwire.v1", "arraybuffer"]);
+    assert.deepEqual(socket.kinds, []);
+    socket.open();
+    assert.equal(client.state, "authenticating");
+    assert.equal(text.decode(socket.last("Auth").bytes), "\x01\x05ada.1");
+    socket.say(fake.accepted());
+    assert.equal(client.state, "joining");
+    assert.equal(text.decode(socket.last("Join").bytes), "\x05lobby\0");
+    socket.say(fake.welcome());
+    assert.equal(client.state, "playing");
+    assert.equal(client.seat, 3);
+    assert.deepEqual(socket.kinds, ["Auth", "Join", "Probe"]);
+  });
+
+  test("handlers that are attached right after construction miss nothing", (t) => {
+    const { client, socket } = fake.start(t);
+    assert.equal(client.state, "connecting");
+    const states = record(client, "state");
+    const welcomes = record(client, "welcome");
+    socket.admit();
+    assert.deepEqual(states, ["authenticating", "joining", "playing"]);
+    assert.deepEqual(welcomes, [client.welcome]);
+    assert.equal(client.welcome?.tickRate, 10);
+  });
+
+  test("says nothing but the token before it is accepted", (t) => {
+    const { socket, pass } = fake.start(t);
+    socket.open();
+    pass(5000);
+    assert.deepEqual(socket.kinds, ["Auth"]);
+  });
+
+  test("a handler that is taken back hears no more", (t) => {
+    const { client, socket } = fake.start(t);
+    /** @type {string[]} */
+    const states = [];
+    const takeBack = client.on("state", (state) => states.push(state));
+    socket.open();
+    takeBack();
+    socket.say(fake.accepted());
+    assert.deepEqual(states, ["authenticating"]);
+  });
+
+  test("a full room is told and the connection stays", (t) => {
+    const { client, socket } = fake.start(t);
+    const errors = record(client, "error");
+    socket.open();
+    socket.say(fake.accepted(), fake.error(ROOM_FULL, 1500));
+    assert.deepEqual(errors, [{ code: "RoomFull", message: "no", retryMs: 1500 }]);
+    assert.equal(client.state, "joining");
+    assert.equal(socket.closed, false);
+  });
+});
+
+describe("a lost connection", () => {
+  test("is tried again after waits that grow from 100 ms to 5 s", (t) => {
+    const relay = fake.start(t, { random: () => 0.999 });
+    for (const cap of [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]) {
+      const before = relay.sockets.length;
+      relay.socket.end();
+      assert.equal(relay.client.state, "waiting");
+      relay.pass(Math.floor(cap * 0.999) - 1);
+      assert.equal(relay.sockets.length, before, `not yet, of ${cap} ms`);
+      relay.pass(2);
+      assert.equal(relay.sockets.length, before + 1, `now, of ${cap} ms`);
+      assert.equal(relay.client.state, "connecting");
+    }
+  });
+
+  test("is tried again after any part of the wait", (t) => {
+    let chance = 0.25;
+    const relay = fake.start(t, { random: () => chance });
+    for (const [part, wait] of [[0.25, 25], [0.5, 100], [0, 0]]) {
+      chance = part;
+      const before = relay.sockets.length;
+      relay.socket.end();
+      if (wait) relay.pass(wait - 1);
+      assert.equal(relay.sockets.length, before);
+      relay.pass(1);
+      assert.equal(relay.sockets.length, before + 1);
+    }
+  });
+
+  test("is tried again soon once the room was reached", (t) => {
+    const relay = fake.start(t, { random: () => 0.5 });
+    for (let attempt = 0; attempt < 6; attempt++) {
+      relay.socket.end();
+      relay.pass(5000);
+    }
+    relay.socket.open();
+    relay.socket.end();
+    relay.pass(100);
+    assert.equal(relay.client.state, "waiting", "to be connected is not enough");
+    relay.pass(5000);
+    relay.socket.admit();
+    relay.socket.end();
+    relay.pass(50);
+    assert.equal(relay.client.state, "connecting");
+  });
+
+  test("is followed by one that takes the seat up again", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit({ resume: 7 });
+    assert.equal(resumeOf(relay.sockets[0]), null);
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.admit({ resume: 8 });
+    assert.equal(resumeOf(relay.sockets[1]), 7);
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.admit();
+    assert.equal(resumeOf(relay.sockets[2]), 8, "each welcome brings a new token");
+    assert.equal(relay.client.stats.reconnects, 2);
+  });
+
+  test("leaves no timer behind", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit();
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.admit();
+    relay.pass(1000);
+    assert.deepEqual(relay.sockets[1].kinds, ["Auth", "Join", "Probe"], "the first connection's beat has stopped");
+  });
+});
+
+test("a resume token of an earlier client is sent with the first join", (t) => {
+  const { socket } = fake.start(t, { resume: fake.token(9) });
+  socket.admit();
+  assert.equal(resumeOf(socket), 9);
+});
+
+test("a refused resume joins anew on the same connection", (t) => {
+  const { client, socket, sockets } = fake.start(t, { resume: fake.token(9) });
+  const errors = record(client, "error");
+  socket.open();
+  socket.say(fake.accepted());
+  socket.say(fake.error(RESUME_REFUSED));
+  assert.deepEqual(socket.kinds, ["Auth", "Join", "Join"]);
+  assert.equal(resumeOf(socket), null);
+  socket.say(fake.welcome());
+  assert.equal(client.state, "playing");
+  assert.deepEqual(errors, []);
+  assert.equal(sockets.length, 1);
+});
+
+describe("a close of the relay", () => {
+  for (const { code, retry, reason } of rows) {
+    test(`${code} is ${retry ? "tried again" : "the end"}`, (t) => {
+      const relay = fake.start(t);
+      const closes = record(relay.client, "close");
+      relay.socket.admit();
+      relay.socket.end(code);
+      assert.deepEqual(closes, [{ code, reason, retry }]);
+      assert.equal(relay.client.state, retry ? "waiting" : "closed");
+      relay.pass(60_000);
+      assert.equal(relay.sockets.length > 1, retry);
+    });
+  }
+
+  test("is told in the relay's words where it has some", (t) => {
+    const { client, socket } = fake.start(t);
+    const closes = record(client, "close");
+    socket.end(4410, "cheating");
+    assert.deepEqual(closes, [{ code: 4410, reason: "cheating", retry: false }]);
+  });
+});
+
+describe("a silence of ten seconds", () => {
+  /** How far the connection has come before. */
+  const STAGES = /** @type {Record<string, (socket: fake.FakeSocket) => void>} */ ({
+    connecting: () => {},
+    authenticating: (socket) => socket.open(),
+    joining: (socket) => {
+      socket.open();
+      socket.say(fake.accepted());
+    },
+    playing: (socket) => socket.admit(),
+  });
+
+  for (const [state, reach] of Object.entries(STAGES)) {
+    test(`ends the connection while ${state}`, (t) => {
+      const relay = fake.start(t);
+      reach(relay.socket);
+      assert.equal(relay.client.state, state);
+      relay.pass(10_000);
+      assert.equal(relay.sockets[0].closed, false);
+      relay.pass(1001);
+      assert.equal(relay.sockets[0].closed, true);
+      assert.equal(relay.sockets.length, 2);
+      assert.equal(relay.client.state, "connecting");
+      relay.pass(9000);
+      assert.equal(relay.sockets.length, 2, "the next one has ten seconds of its own");
+    });
+  }
+
+  test("leaves nothing to hear from that connection", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit();
+    relay.pass(11_001);
+    relay.sockets[0].end(4410);
+    relay.sockets[0].say(fake.welcome({ seat: 9 }));
+    assert.equal(relay.client.state, "connecting");
+    assert.equal(relay.client.seat, 3);
+  });
+
+  test("is broken by the opening and by any message", (t) => {
+    const relay = fake.start(t);
+    relay.pass(9000);
+    relay.socket.open();
+    relay.pass(9000);
+    relay.socket.say(fake.accepted());
+    relay.socket.say(fake.welcome());
+    for (let second = 0; second < 60; second += 9) {
+      relay.pass(9000);
+      relay.socket.say(fake.probe(1));
+    }
+    assert.equal(relay.sockets.length, 1);
+    assert.equal(relay.client.state, "playing");
+  });
+});
+
+describe("what can't be read", () => {
+  const FAULTS = /** @type {Record<string, (socket: fake.FakeSocket) => void>} */ ({
+    "a frame that ends too soon": (socket) => socket.say(Uint8Array.of(0x46, 5, 1)),
+    "a message with bytes left over": (socket) => socket.say(Uint8Array.of(0x46, 2, 1, 1)),
+    "an event that is not in the schema": (socket) => socket.say(fake.event(1, "hi")),
+    text: (socket) => socket.onmessage?.({ data: "{}" }),
+  });
+
+  for (const [name, say] of Object.entries(FAULTS)) {
+    test(`${name} is told, and the client connects again`, (t) => {
+      const relay = fake.start(t);
+      const errors = record(relay.client, "error");
+      relay.socket.admit();
+      say(relay.socket);
+      assert.deepEqual(errors.map(({ code }) => code), ["Malformed"]);
+      assert.equal(relay.socket.closed, true);
+      assert.equal(relay.client.state, "waiting");
+      relay.pass(1);
+      relay.socket.admit();
+      assert.equal(relay.client.state, "playing");
+    });
+  }
+
+  test("a frame of an unknown kind is skipped", (t) => {
+    const { client, socket } = fake.start(t);
+    const errors = record(client, "error");
+    socket.open();
+    socket.say(Uint8Array.of(0x7f, 3, 1, 2, 3), fake.accepted());
+    assert.equal(client.state, "joining");
+    assert.deepEqual(errors, []);
+  });
+});
+
+describe("probes", () => {
+  test("of the relay are answered at once, with the newest tick", (t) => {
+    const { client, socket } = fake.start(t);
+    socket.admit();
+    fake.standIn(client, { tick: 123 });
+    socket.say(fake.probe(77));
+    const reply = socket.last("ProbeReply");
+    assert.deepEqual([reply.unsigned(), reply.unsigned()], [77, 123]);
+  });
+
+  test("of the client tell the round trip and the room's tick", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    const nonce = socket.last("Probe").unsigned();
+    pass(200);
+    // Half of the way back has passed since: one tick of 100 ms.
+    socket.say(fake.probeReply(nonce, 150, 32_768));
+    assert.equal(client.roundTripMs, 200);
+    assert.equal(client.serverTick(), 151.5);
+    pass(250);
+    assert.equal(client.serverTick(), 154);
+  });
+
+  test("with the shortest round trip are believed", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    pass(100);
+    socket.say(fake.probeReply(socket.last("Probe").unsigned(), 150, 0));
+    pass(900);
+    const second = socket.last("Probe").unsigned();
+    pass(800);
+    socket.say(fake.probeReply(second, 150, 0));
+    assert.equal(client.roundTripMs, 800);
+    assert.equal(client.serverTick(), 150.5 + 17);
+  });
+
+  test("tell the round trip alone before the room is reached again", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit();
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.open();
+    relay.socket.say(fake.accepted());
+    relay.pass(1000);
+    relay.socket.say(fake.probeReply(relay.socket.last("Probe").unsigned(), 0, 0));
+    assert.equal(relay.client.roundTripMs, 0);
+    fake.standIn(relay.client, { tick: 104 });
+    assert.equal(relay.client.serverTick(), 104);
+  });
+
+  test("of an earlier connection say nothing about the room's tick", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit();
+    relay.socket.say(fake.probeReply(relay.socket.last("Probe").unsigned(), 150, 0));
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.admit();
+    fake.standIn(relay.client, { tick: 104 });
+    assert.equal(relay.client.serverTick(), 104);
+  });
+
+  test("go out once a second, and wait for an answer that takes longer", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    const first = socket.last("Probe").unsigned();
+    pass(1200);
+    socket.say(fake.probeReply(first, 150, 0));
+    assert.equal(client.roundTripMs, 1200);
+    pass(800);
+    assert.equal(socket.last("Probe").unsigned(), first + 1);
+  });
+
+  test("that nobody answers are followed by others", (t) => {
+    const { socket, pass } = fake.start(t);
+    socket.admit();
+    for (let second = 0; second < 11; second++) {
+      pass(1000);
+      socket.say(fake.snapshot());
+    }
+    assert.deepEqual(socket.kinds.filter((kind) => kind === "Probe").length, 2);
+  });
+
+  test("are answered once, by their nonce", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    const nonce = socket.last("Probe").unsigned();
+    socket.say(fake.probeReply(nonce + 1, 500, 0));
+    assert.equal(client.roundTripMs, null);
+    pass(50);
+    socket.say(fake.probeReply(nonce, 500, 0));
+    pass(50);
+    socket.say(fake.probeReply(nonce, 500, 0));
+    assert.equal(client.roundTripMs, 50);
+  });
+});
+
+describe("inputs", () => {
+  /** @param {import("./fake.js").FakeSocket} socket */
+  const last = (socket) => {
+    const input = socket.last("Input");
+    return { sequence: input.varint(), tick: input.varint(), acked: input.varint(), record: [...input.take(input.left)] };
+  };
+
+  test("wait for the room's first snapshot", (t) => {
+    const { client, socket } = fake.start(t);
+    assert.equal(client.send({ fire: true }), null);
+    socket.admit();
+    assert.equal(client.send({ fire: true }), null);
+    assert.equal(socket.kinds.includes("Input"), false);
+  });
+
+  test("count from 1 and acknowledge the newest tick", (t) => {
+    const { client, socket } = fake.start(t);
+    socket.admit();
+    fake.standIn(client, { tick: 104 });
+    assert.equal(client.send({ fire: true }), 1);
+    assert.equal(client.send({}), 2);
+    assert.deepEqual(last(socket), { sequence: 2, tick: 105, acked: 104, record: [0] });
+  });
+
+  test("are meant for the tick that runs when they arrive", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    pass(200);
+    socket.say(fake.probeReply(socket.last("Probe").unsigned(), 150, 0));
+    fake.standIn(client, { tick: 148 });
+    client.send({ fire: true });
+    // Tick 151 is now, 152 when the input is there: the next that can run with it is 153.
+    assert.deepEqual(last(socket), { sequence: 1, tick: 153, acked: 148, record: [2] });
+  });
+
+  test("are sent in no burst, however many there are at once", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    socket.say(fake.probeReply(socket.last("Probe").unsigned(), 150, 0));
+    fake.standIn(client, { tick: 148 });
+    assert.deepEqual(Array.from({ length: 6 }, () => client.send({})), [1, 2, 3, 4, null, null]);
+    pass(100);
+    assert.equal(client.send({}), 5, "the next tick has its own");
+  });
+
+  test("count on from where the seat has counted to", (t) => {
+    const { client, socket } = fake.start(t);
+    socket.admit();
+    fake.standIn(client, { tick: 104, sequence: 41 });
+    socket.say(fake.snapshot());
+    assert.equal(client.send({}), 42);
+  });
+
+  test("count on in a seat that was taken up again, and anew in a new one", (t) => {
+    const relay = fake.start(t);
+    const admitted = () => {
+      relay.socket.say(fake.welcome());
+      fake.standIn(relay.client, { tick: 104 });
+    };
+    relay.socket.open();
+    relay.socket.say(fake.accepted());
+    admitted();
+    assert.equal(relay.client.send({}), 1);
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.open();
+    relay.socket.say(fake.accepted());
+    admitted();
+    assert.equal(relay.client.send({}), 2);
+    relay.socket.end();
+    relay.pass(1);
+    relay.socket.open();
+    relay.socket.say(fake.accepted());
+    relay.socket.say(fake.error(RESUME_REFUSED));
+    admitted();
+    assert.equal(relay.client.send({}), 1);
+  });
+});
+
+describe("snapshots", () => {
+  test("are told with their tick", (t) => {
+    const { client, socket } = fake.start(t);
+    const snapshots = record(client, "snapshot");
+    socket.admit();
+    fake.standIn(client, { tick: 104 });
+    socket.say(fake.snapshot());
+    assert.deepEqual(snapshots, [{ tick: 104 }]);
+    assert.equal(client.stats.snapshots, 1);
+  });
+
+  test("that are old are not told", (t) => {
+    const { client, socket } = fake.start(t);
+    const snapshots = record(client, "snapshot");
+    socket.admit();
+    fake.standIn(client, { tick: 104, apply: () => ({ fresh: false, hashMatched: null }) });
+    socket.say(fake.snapshot());
+    assert.deepEqual(snapshots, []);
+  });
+
+  test("with a gap before them ask for what is missing, twice a second at most", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    const gap = () => {
+      throw new GapError("a gap");
+    };
+    fake.standIn(client, { tick: 104, apply: gap });
+    for (const _ of Array(5)) {
+      socket.say(fake.snapshot());
+      pass(100);
+    }
+    assert.equal(client.stats.resyncs, 1);
+    const resync = socket.last("Resync");
+    assert.equal(resync.option(() => resync.unsigned()), 104);
+    socket.say(fake.snapshot());
+    assert.equal(client.stats.resyncs, 2);
+  });
+
+  test("whose hash is another ask for a keyframe, twice a second at most", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    fake.standIn(client, { tick: 104, apply: () => ({ fresh: true, hashMatched: false }) });
+    for (const _ of Array(5)) {
+      socket.say(fake.snapshot());
+      pass(100);
+    }
+    assert.deepEqual([...socket.last("Resync").bytes], [0]);
+    assert.equal(client.stats.hashMismatches, 5);
+    assert.equal(client.stats.resyncs, 1);
+  });
+});
+
+test("an event is told by its name and fields", (t) => {
+  const { client, socket } = fake.start(t);
+  const events = record(client, "event");
+  socket.admit();
+  socket.say(fake.event(0, "hi"));
+  assert.deepEqual(events, [{ tick: 104, name: "Said", value: { text: "hi" } }]);
+});
+
+describe("the player", () => {
+  test("leaves: the seat is given up, the connection closed for good", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit();
+    relay.client.leave();
+    assert.equal(relay.socket.kinds.at(-1), "Leave");
+    assert.equal(relay.socket.closed, true);
+    assert.equal(relay.client.state, "closed");
+    relay.pass(60_000);
+    assert.equal(relay.sockets.length, 1);
+  });
+
+  test("closes while waiting: nothing is tried again", (t) => {
+    const relay = fake.start(t, { random: () => 0.5 });
+    relay.socket.end();
+    relay.client.close();
+    relay.pass(60_000);
+    assert.equal(relay.sockets.length, 1);
+    assert.equal(relay.client.state, "closed");
+  });
+
+  const MOMENTS = /** @type {Record<string, (socket: fake.FakeSocket) => void>} */ ({
+    state: (socket) => socket.open(),
+    welcome: (socket) => socket.admit(),
+    close: (socket) => socket.end(),
+    error: (socket) => {
+      socket.open();
+      socket.say(Uint8Array.of(0x46));
+    },
+  });
+
+  for (const [name, happen] of Object.entries(MOMENTS)) {
+    test(`closes from a handler of \`${name}\`: the client stays closed`, (t) => {
+      const relay = fake.start(t, { random: () => 0.5 });
+      relay.client.on(name, () => relay.client.close());
+      happen(relay.socket);
+      relay.pass(60_000);
+      assert.equal(relay.client.state, "closed");
+      assert.equal(relay.sockets.length, 1);
+    });
+  }
+
+  test("closes in the middle of a message: the rest of it is for nobody", (t) => {
+    const relay = fake.start(t);
+    relay.client.on("state", (state) => state === "joining" && relay.client.close());
+    relay.socket.open();
+    relay.socket.say(fake.accepted(), fake.welcome());
+    assert.equal(relay.client.state, "closed");
+    assert.equal(relay.client.welcome, null);
+  });
+});
