@@ -1,0 +1,106 @@
+//! What the port says to those who speak HTTP: pages, health, and who may become a WebSocket.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tickwire::{Config, Page, Relay, SimOptions};
+use tickwire_tests::{Host, patiently, quick};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const UPGRADE: &str = "GET / HTTP/1.1\r\nhost: relay\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: tickwire.v1\r\n";
+
+/// Sends a request's head and gives the answer up to where the connection closes or nothing more comes for a while.
+async fn ask(host: &Host, head: &str) -> String {
+    let mut stream = TcpStream::connect(host.addr).await.expect("the relay listens");
+    stream.write_all(format!("{head}\r\n").as_bytes()).await.expect("the relay reads");
+    let mut answer = Vec::new();
+    let pause = Duration::from_millis(300);
+    while let Ok(Ok(1..)) = tokio::time::timeout(pause, stream.read_buf(&mut answer)).await {}
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("none")
+}
+
+async fn host() -> Host {
+    let page = Page { path: "/hello.txt", media_type: "text/plain", body: Bytes::from_static(b"hello") };
+    Host::with(Relay::builder().pages([page]).build(), SimOptions::default()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_health() {
+    let host = host().await;
+    let answer = ask(&host, "GET /healthz HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(status(&answer) == "200" && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    let answer = ask(&host, "GET /hello.txt HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(answer.contains("content-type: text/plain") && answer.ends_with("\r\n\r\nhello"), "{answer}");
+    let answer = ask(&host, "HEAD /hello.txt HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(answer.contains("content-length: 5") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert_eq!(status(&ask(&host, "GET /../etc/passwd HTTP/1.1\r\nhost: x\r\n").await), "404");
+    assert_eq!(status(&ask(&host, "POST /hello.txt HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n").await), "405");
+    assert_eq!(status(&ask(&host, "nonsense\r\n").await), "400");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_request_must_be_whole() {
+    let host = host().await;
+    let answer = ask(&host, UPGRADE).await;
+    assert_eq!(status(&answer), "101");
+    // The sample handshake of RFC 6455 §1.3.
+    assert!(answer.to_lowercase().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{answer}");
+    assert!(answer.contains("sec-websocket-protocol: tickwire.v1"), "{answer}");
+    for (line, without, code) in [
+        ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", "400"),
+        ("sec-websocket-version: 13", "sec-websocket-version: 8", "426"),
+        ("tickwire.v1", "chat", "400"),
+        ("sec-websocket-protocol: tickwire.v1\r\n", "", "400"),
+        ("connection: upgrade\r\n", "", "400"),
+        ("upgrade: websocket", "upgrade: h2c", "400"),
+        ("GET", "POST", "400"),
+    ] {
+        let answer = ask(&host, &UPGRADE.replace(line, without)).await;
+        assert_eq!(status(&answer), code, "{line} → {without}: {answer}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_origins_may_not_connect_unless_listed() {
+    let config = Config { origins: vec!["https://game.example".into()], ..Config::default() };
+    let host = Host::with_config(config).await;
+    let from = async |origin: &str| {
+        let answer = ask(&host, &format!("{UPGRADE}origin: {origin}\r\n")).await;
+        status(&answer).to_owned()
+    };
+    assert_eq!(from("http://relay").await, "101", "its own");
+    assert_eq!(from("https://game.example").await, "101", "a listed one");
+    assert_eq!(from("https://evil.example").await, "403");
+    assert_eq!(from("null").await, "403");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_show_no_token_crowd_out_nobody_who_has() {
+    let config = Config { unauthenticated: 4, handshake_timeout: Duration::from_secs(2), ..quick() };
+    let host = Host::with_config(config).await;
+    let mut player = host.player("ada").await;
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(TcpStream::connect(host.addr).await.expect("the relay listens"));
+    }
+    // One more is closed at once.
+    let mut refused = TcpStream::connect(host.addr).await.expect("the system accepts");
+    let closed = patiently(refused.read(&mut [0; 16])).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    for _ in 0..5 {
+        patiently(player.next()).await.expect("the player stays").expect("the player has not left");
+    }
+    // Time frees the places.
+    drop(silent);
+    host.player("bob").await;
+    host.stop().await;
+}
