@@ -1,15 +1,19 @@
 //! The client's copy of a room's state, as the game's own types.
 
-use std::sync::Arc;
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use tickwire_protocol::snapshot::{Applied, DecodeError, Decoder, Rows};
+use tickwire_protocol::snapshot::{Applied, DecodeError, Decoder, Fields, Mismatch, Rows};
 use tickwire_protocol::{Schema, SeatId, Sequence, Slot, Tick, Wire};
 
 /// A room's state at its last snapshot.
 #[derive(Clone, Debug)]
 pub struct Replica {
     decoder: Decoder,
+    /// By component: the type that reads it, and where its fields stand.
+    fields: Vec<OnceLock<(TypeId, Result<Fields, Mismatch>)>>,
 }
 
 /// A component that this program knows is not what the room sends.
@@ -26,8 +30,8 @@ pub enum ReplicaError {
         /// The field's name.
         field: String,
     },
-    /// A field's kind, place or range differs.
-    #[error("the room's `{component}.{field}` is of another kind, place or range")]
+    /// A field's kind or range differs.
+    #[error("the room's `{component}.{field}` is of another kind or range")]
     OtherField {
         /// The component's name.
         component: &'static str,
@@ -47,7 +51,8 @@ pub(crate) struct SeatRow {
 
 impl Replica {
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
-        Self { decoder: Decoder::new(schema) }
+        let fields = schema.components.iter().map(|_| OnceLock::new()).collect();
+        Self { decoder: Decoder::new(schema), fields }
     }
 
     pub(crate) fn apply(&mut self, snapshot: &Bytes) -> Result<Applied, DecodeError> {
@@ -69,42 +74,46 @@ impl Replica {
         self.decoder.hash()
     }
 
-    /// Whether the room's component of this name is the one that this program knows. Check it once, after the welcome.
+    /// Whether the room has a component of this name with all fields that this program knows. It may have more. Check it once, after
+    /// the welcome.
     ///
     /// # Errors
     /// The first difference.
     pub fn expect<T: Wire>(&self) -> Result<(), ReplicaError> {
         let component = T::NAME;
-        let index = self.schema().component(component).ok_or(ReplicaError::MissingComponent(component))?;
-        let theirs = &self.schema().components[index].fields;
-        for (place, mine) in T::shape().fields.iter().enumerate() {
-            let field = mine.name.clone();
-            if !theirs.iter().any(|their| their.name == mine.name) {
-                return Err(ReplicaError::MissingField { component, field });
-            }
-            if theirs[place].name != mine.name || theirs[place].kind != mine.kind {
-                return Err(ReplicaError::OtherField { component, field });
-            }
+        let (_, fields) = self.known::<T>().ok_or(ReplicaError::MissingComponent(component))?;
+        match fields.into_owned() {
+            Ok(_) => Ok(()),
+            Err(Mismatch::Missing(field)) => Err(ReplicaError::MissingField { component, field }),
+            Err(Mismatch::Kind(field)) => Err(ReplicaError::OtherField { component, field }),
         }
-        Ok(())
     }
 
-    /// Every entity with this component, by slot. Empty if the room has no such component; a row that does not fit the type (see
-    /// [`Replica::expect`]) is left out.
+    /// Every entity with this component, by slot. Empty if the room's component is not as [`Replica::expect`] wants it; a row that is out
+    /// of range is left out.
     pub fn rows<T: Wire>(&self) -> impl Iterator<Item = (Slot, T)> + '_ {
-        let rows = self.schema().component(T::NAME).and_then(|index| self.decoder.rows(index));
-        rows.into_iter().flat_map(|rows| rows.slots().map(move |slot| (slot, rows.get(slot)))).filter_map(
-            |(slot, row)| {
-                let row = T::read(&mut row?).ok()?;
-                Some((slot, row))
-            },
-        )
+        self.known::<T>().into_iter().flat_map(|(rows, fields)| {
+            rows.slots().filter_map(move |slot| {
+                let fields = fields.as_ref().as_ref().ok()?;
+                Some((slot, T::read(&mut fields.get(rows, slot)?).ok()?))
+            })
+        })
     }
 
     /// This component of the entity in this slot.
     pub fn get<T: Wire>(&self, slot: Slot) -> Option<T> {
-        let rows = self.decoder.rows(self.schema().component(T::NAME)?)?;
-        T::read(&mut rows.get(slot)?).ok()
+        let (rows, fields) = self.known::<T>()?;
+        T::read(&mut fields.as_ref().as_ref().ok()?.get(rows, slot)?).ok()
+    }
+
+    /// The rows of a type's component, and its fields in them.
+    fn known<T: Wire>(&self) -> Option<(&Rows, Cow<'_, Result<Fields, Mismatch>>)> {
+        let index = self.schema().component(T::NAME)?;
+        let find = || Fields::of::<T>(&self.schema().components[index]);
+        let (reader, fields) = self.fields[index].get_or_init(|| (TypeId::of::<T>(), find()));
+        // Another type of that name has been here first: this one is looked up every time.
+        let fields = if *reader == TypeId::of::<T>() { Cow::Borrowed(fields) } else { Cow::Owned(find()) };
+        Some((self.decoder.rows(index)?, fields))
     }
 
     /// The rows of the component with this index in the schema, as they travel: quantised, without their types.

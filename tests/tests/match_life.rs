@@ -1,6 +1,6 @@
 //! The life of a match as its players see it: joining, moving, leaving, losing the connection and coming back.
 
-use tickwire::{Relay, SimOptions};
+use tickwire::{Relay, SimOptions, Wire};
 use tickwire_arena::{Arena, Controls, Ship};
 use tickwire_client::{ClientError, ErrorCode, ReplicaError, Update};
 use tickwire_protocol::CloseCode;
@@ -207,6 +207,32 @@ async fn one_relay_plays_several_games() {
     let seat = arena.seat().expect("in the room");
     until(&mut arena, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat) == Some(1))).await;
     dots.leave().await;
+    host.stop().await;
+}
+
+/// A dot as a program knew it before it had a place, and as one will that knows more.
+#[derive(Debug, PartialEq, Wire)]
+#[wire(name = "Position")]
+struct Older;
+
+#[derive(Debug, PartialEq, Wire)]
+#[wire(name = "Position")]
+struct Newer {
+    #[wire(range = -1000.0..=1000.0, step = 0.5)]
+    x: f32,
+    #[wire(range = -1000.0..=1000.0, step = 0.5)]
+    y: f32,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_client_skips_what_it_does_not_know_and_a_newer_one_names_what_it_misses() {
+    let host = Host::start().await;
+    let ada = host.player("ada").await;
+    let replica = ada.replica().expect("in the room");
+    assert_eq!((replica.expect::<Older>(), replica.rows::<Older>().count()), (Ok(()), 1));
+    let missing = ReplicaError::MissingField { component: "Position", field: "y".into() };
+    assert_eq!(missing.to_string(), "the room's `Position` has no field `y`");
+    assert_eq!((replica.expect::<Newer>(), replica.rows::<Newer>().count()), (Err(missing), 0));
     host.stop().await;
 }
 

@@ -6,12 +6,14 @@
 mod bits;
 mod decoder;
 mod encoder;
+mod fields;
 mod rows;
 mod slots;
 mod table;
 
 pub use decoder::{Applied, DecodeError, Decoder};
 pub use encoder::{Encoder, RESYNC_WINDOW};
+pub use fields::{Fields, Mismatch};
 pub use rows::{Row, Rows};
 pub use slots::SlotPool;
 pub use table::{RowSink, Table, Tables};

@@ -51,7 +51,12 @@ impl Rows {
 
     /// The slot's row.
     pub fn get(&self, slot: Slot) -> Option<Row<'_>> {
-        self.contains(slot).then(|| Row { places: &self.places, ints: self.ints(slot), opaques: self.opaques(slot) })
+        self.row(slot, &self.places)
+    }
+
+    /// The slot's values at these places.
+    pub(super) fn row<'a>(&'a self, slot: Slot, places: &'a [Place]) -> Option<Row<'a>> {
+        self.contains(slot).then(|| Row { places, ints: self.ints(slot), opaques: self.opaques(slot) })
     }
 
     /// The slots that have this component, ascending.
