@@ -1,4 +1,8 @@
-//! What the benches share: an arena of just so many entities, with players who steer.
+//! What the benches share: an arena of just so many entities, with players who steer; and irregular motion.
+
+mod motion;
+
+pub use motion::{MOTIONS, Motion};
 
 use tickwire_arena::{Arena, Controls, course};
 use tickwire_sim::{Player, SeatId, Sim, SimOptions};

@@ -11,7 +11,7 @@
 
 mod args;
 mod bots;
-mod codec;
+pub mod codec;
 mod error;
 mod host;
 mod program;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tickwire_protocol::Slot;
 use tickwire_protocol::snapshot::{Decoder, Encoder};
 use tickwire_protocol::wire::Source as _;
+use tickwire_protocol::{Predict, Slot};
 
 use super::plain::{Varint, full_bytes};
 use super::report::{Distribution, Report};
@@ -21,9 +21,19 @@ const HASH_EVERY: u32 = 64;
 const LOSS_PERIOD: usize = 50;
 const LOST: usize = 12;
 
-/// Runs `trace` through the codec.
-pub(super) fn measure(trace: &Trace) -> Report {
-    let mut replay = Replay::new(&trace.header);
+/// How to measure.
+#[derive(Clone, Debug, Default)]
+pub struct MeasureOptions {
+    /// How all fields are predicted. Default: as the codec finds best.
+    pub predict: Predict,
+}
+
+/// Runs `trace` through the codec. The first 60 ticks don't count.
+///
+/// # Panics
+/// If more entities are alive or resting at once than there are slots.
+pub fn measure(trace: &Trace, options: &MeasureOptions) -> Report {
+    let mut replay = Replay::new(trace.header.schema(options.predict).into());
     let mut encoder = Encoder::new(replay.tables());
     let new_decoder = |replay: &mut Replay| Decoder::new(replay.tables().schema().clone());
     let mut steady = new_decoder(&mut replay);

@@ -4,6 +4,9 @@ mod measure;
 mod plain;
 mod report;
 
+pub use measure::{MeasureOptions, measure};
+pub use report::{Distribution, Report};
+
 use std::process::ExitCode;
 
 use crate::args::CodecArgs;
@@ -12,7 +15,7 @@ use crate::trace::Trace;
 
 pub(crate) fn run(args: &CodecArgs) -> Result<ExitCode, CliError> {
     let trace = Trace::open(&args.trace)?;
-    let report = measure::measure(&trace);
+    let report = measure(&trace, &MeasureOptions::default());
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

@@ -3,32 +3,45 @@
 use serde::Serialize;
 
 /// The findings of one run. Everything but `ticks` and `keyframe_bytes` is over the ticks that count.
-#[derive(Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) name: String,
-    pub(super) ticks: usize,
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The trace's name.
+    pub name: String,
+    /// Ticks of the trace.
+    pub ticks: usize,
     /// Entities alive, a tick.
-    pub(super) live: f64,
+    pub live: f64,
     /// Entities spawned, changed or despawned, a tick.
-    pub(super) changed: f64,
-    pub(super) bytes_per_tick: Distribution,
-    pub(super) bits_per_changed: f64,
-    /// At the last tick.
-    pub(super) keyframe_bytes: usize,
-    pub(super) bytes_full: f64,
-    pub(super) bytes_varint: f64,
-    pub(super) encode_ns_per_entity: f64,
-    pub(super) decode_ns_per_entity: f64,
+    pub changed: f64,
+    /// Bytes of a delta's whole body, without the WebSocket's header.
+    pub bytes_per_tick: Distribution,
+    /// Bits per entity spawned, changed or despawned.
+    pub bits_per_changed: f64,
+    /// Bytes of a keyframe at the last tick.
+    pub keyframe_bytes: usize,
+    /// Bytes a tick of the full state in bincode.
+    pub bytes_full: f64,
+    /// Bytes a tick of masks of changed fields and their differences as varints.
+    pub bytes_varint: f64,
+    /// Nanoseconds to encode a delta, per live entity.
+    pub encode_ns_per_entity: f64,
+    /// Nanoseconds to apply a delta, per live entity.
+    pub decode_ns_per_entity: f64,
     /// Whether every client saw every tick as the trace has it.
-    pub(super) lossless: bool,
+    pub lossless: bool,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Distribution {
-    pub(super) mean: f64,
-    pub(super) p50: u64,
-    pub(super) p99: u64,
-    pub(super) max: u64,
+/// How many bytes ticks take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Distribution {
+    /// The mean.
+    pub mean: f64,
+    /// The median.
+    pub p50: u64,
+    /// 99 of 100 are at most this.
+    pub p99: u64,
+    /// The greatest.
+    pub max: u64,
 }
 
 impl Distribution {

@@ -94,15 +94,15 @@ pub struct Tick {
 pub struct Set(pub u32, pub usize, pub Vec<i32>);
 
 impl Header {
-    /// The schema whose tables hold what the trace holds.
-    pub fn schema(&self) -> Schema {
+    /// The schema whose tables hold what the trace holds, with this prediction for all fields.
+    pub fn schema(&self, predict: Predict) -> Schema {
         let field = |column: &Column| Field {
             name: column.name.clone(),
             kind: match column.kind {
                 ColumnKind::Int => Kind::Int { min: i32::MIN.into(), max: i32::MAX.into() },
                 ColumnKind::Angle { bits } => Kind::Angle { bits },
             },
-            predict: Predict::Auto,
+            predict,
         };
         let shape = |component: &Component| Shape {
             name: component.name.clone(),

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use ruzstd::decoding::StreamingDecoder;
+use tickwire_protocol::Predict;
 
 use super::{ColumnKind, Header, Set, Tick, Trace};
 
@@ -125,7 +126,7 @@ fn read_header(line: &str) -> Result<Header, Fault> {
     if header.trace != 1 {
         return Err(Fault::Version(header.trace));
     }
-    header.schema().check()?;
+    header.schema(Predict::Auto).check()?;
     Ok(header)
 }
 

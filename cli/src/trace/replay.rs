@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tickwire_protocol::Slot;
 use tickwire_protocol::snapshot::{SlotPool, Tables};
 use tickwire_protocol::wire::Sink as _;
+use tickwire_protocol::{Schema, Slot};
 
-use super::{Header, Set, Tick};
+use super::{Set, Tick};
 
 /// The state of a trace at one of its ticks.
 #[derive(Debug)]
@@ -19,11 +19,10 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Before the first tick.
-    pub fn new(header: &Header) -> Self {
-        let tables = Tables::new(Arc::new(header.schema()));
-        let rows = vec![BTreeMap::new(); header.components.len()];
-        Self { tables, slots: BTreeMap::new(), pool: SlotPool::default(), rows }
+    /// Before the first tick, with the schema of the trace's header.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        let rows = vec![BTreeMap::new(); schema.components.len()];
+        Self { tables: Tables::new(schema), slots: BTreeMap::new(), pool: SlotPool::default(), rows }
     }
 
     /// Goes on to the next tick.
