@@ -219,6 +219,9 @@ export class Client {
           this.#resume = null;
           return this.#send(messages.join(this.#options.room, null));
         }
+        if (this.state === "joining" && message.retryMs !== null) {
+          this.#retry = setTimeout(() => this.#send(messages.join(this.#options.room, this.#resume)), message.retryMs);
+        }
         return this.#emit("error", { code: message.code, message: message.message, retryMs: message.retryMs });
       case "probe":
         return this.#send(messages.probeReply(message.nonce, this.replica.tick));

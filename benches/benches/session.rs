@@ -48,7 +48,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 async fn connect() -> Socket {
     let much = Rate { per_second: 1_000_000_000, burst: 1_000_000_000 };
     let config = Config { control_messages: much, bytes: much, outbox_frames: 4096, ..Config::default() };
-    let relay = Relay::builder().config(config).build();
+    let relay = Relay::builder().config(config).build().expect("the limits make sense");
     relay.open("lobby", Arena::default(), SimOptions::default()).expect("the relay is empty");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let addr = listener.local_addr().expect("it is bound");

@@ -66,7 +66,7 @@ pub(crate) struct HostArgs {
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = positive::<u16>(65_535))]
     pub(crate) seats: u16,
     /// Seconds that the seat of a lost connection is held
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) seat_hold: u64,
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = 8192, value_parser = positive::<u32>(1_000_000))]

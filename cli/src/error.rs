@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tickwire::OpenError;
+use tickwire::{ConfigError, OpenError};
 use tickwire_client::ClientError;
 
 use crate::trace::TraceError;
@@ -21,6 +21,8 @@ pub(crate) enum CliError {
     Serve(#[source] io::Error),
     #[error("there is no game `{name}`; known: {known}")]
     UnknownGame { name: String, known: String },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
     #[error(transparent)]

@@ -20,7 +20,7 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     let listener =
         TcpListener::bind(&args.addr).await.map_err(|error| CliError::Listen { addr: args.addr.clone(), error })?;
     let addr = listener.local_addr().map_err(CliError::Serve)?;
-    let relay = Relay::builder().config(config(&args)).pages(program.served()).build();
+    let relay = Relay::builder().config(config(&args)).pages(program.served()).build()?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let players = args.players.unwrap_or(args.bots as u32);
     (game.open)(&relay, &args.room, players, sim_options(&args, seed))?;
@@ -50,11 +50,10 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     let shutdown = async {
         interrupted().await;
         stop.send_replace(true);
-        // The bots leave in good order before the relay tells everyone to go.
-        let _ = tokio::time::timeout(Duration::from_secs(2), bots).await;
     };
     let served = relay.serve(listener, shutdown).await.map_err(CliError::Serve);
     status.abort();
+    bots.abort();
     served?;
     println!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -14,8 +14,7 @@ pub type Sequence = u32;
 /// Slots a room can have, live and resting: bounds what a snapshot can make a replica allocate.
 pub const MAX_SLOTS: u32 = 65_536;
 
-/// A player's place in a room. It outlives a lost connection and is not given to another player while the room lives
-/// unless all others are taken.
+/// A player's place in a room. It outlives a lost connection. One just given up is not the next to be taken while others are free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeatId(pub u16);
 

@@ -38,7 +38,7 @@ fn go(time: Res<TickTime>, inputs: Res<Inputs<Go>>, mut dots: Query<(&Seat, &mut
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let relay = Relay::builder().build();
+    let relay = Relay::builder().build()?;
     relay.open("lobby", Dots, SimOptions::default())?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:7777").await?;
     println!("ws://{}", listener.local_addr()?);

@@ -12,18 +12,26 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// For the authenticator's verdict. Default 5 s: it may ask another service.
     pub lookup_timeout: Duration,
+    /// From accept to an upgrade, or to the end of a connection that asks for pages only, however busy it is. Default 10 s: a page and its
+    /// scripts, and a while for the next.
+    pub http_timeout: Duration,
+    /// From the token to a room, and from one room to the next. Default 30 s: time to choose one.
+    pub idle_timeout: Duration,
     /// From our close frame to the peer's. Default 1 s: then the connection is dropped.
     pub close_timeout: Duration,
     /// Between pings. Default 2 s.
     pub heartbeat: Duration,
-    /// Without a sign of life (a message, a pong) before eviction. Default 6 s: two lost pings and a slow third.
+    /// Without a sign of life (a message, a pong, waiting bytes that the socket takes) before eviction. Default 6 s: two lost pings and a slow third.
     pub unresponsive: Duration,
     /// From shutdown to the end of the last session. Default 10 s.
     pub shutdown_timeout: Duration,
     /// Bytes of one incoming message. Default 4,096: an input has a few dozen, a token at most 2,048.
     pub message_bytes: usize,
-    /// Messages of a session beside its inputs (joins, probes, resyncs …), and as many WebSocket control frames. Default 30 a
-    /// second, 60 at once.
+    /// Requests of a session for a room. Default 1 a second, 5 at once: each costs the room a seat, entities and a keyframe.
+    pub joins: Rate,
+    /// Requests of a session for a resync. Default 2 a second, 4 at once: clients ask twice a second at most.
+    pub resyncs: Rate,
+    /// All other messages of a session but its inputs, and its WebSocket control frames, together. Default 30 a second, 60 at once.
     pub control_messages: Rate,
     /// Inputs of a session, as a multiple of its room's tick rate; two seconds' worth at once. Default 2: one a tick is all that
     /// counts, and clocks differ.
@@ -33,10 +41,10 @@ pub struct Config {
     /// Bytes of a session as they leave the socket, so that what never becomes a message counts too. Default 32 KiB a second,
     /// 64 KiB at once.
     pub bytes: Rate,
-    /// Bytes that wait for a session's socket. Default 64 KiB: a minute of a small match. A keyframe may exceed it when nothing
-    /// else waits.
+    /// Bytes that wait for a session's socket. Default 64 KiB. Beyond it snapshots are dropped, for a resync to make good; what must not be
+    /// lost may take as much again. A resync larger than this may wait when nothing else does, and does not count.
     pub outbox_bytes: usize,
-    /// Frames that wait for a session's socket. Default 32: about a second.
+    /// Frames beyond which no snapshot waits for a session's socket. Default 32: about a second.
     pub outbox_frames: usize,
     /// Bytes that the kernel may hold for a session (`SO_SNDBUF`; Linux doubles it). Default 32 KiB: what it holds can't be taken
     /// back, and is stale when it arrives.
@@ -63,11 +71,15 @@ impl Default for Config {
         Self {
             handshake_timeout: Duration::from_secs(3),
             lookup_timeout: Duration::from_secs(5),
+            http_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(1),
             heartbeat: Duration::from_secs(2),
             unresponsive: Duration::from_secs(6),
             shutdown_timeout: Duration::from_secs(10),
             message_bytes: 4096,
+            joins: Rate { per_second: 1, burst: 5 },
+            resyncs: Rate { per_second: 2, burst: 4 },
             control_messages: Rate { per_second: 30, burst: 60 },
             inputs_per_tick: 2,
             excess: Rate { per_second: 60, burst: 120 },
@@ -86,10 +98,87 @@ impl Default for Config {
     }
 }
 
+/// Why a [`Config`] makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A time is shorter than a millisecond or longer than a day.
+    #[error("`{0}` is not between a millisecond and a day")]
+    Time(&'static str),
+    /// A number is 0 or larger than a million (bytes: a thousand millions).
+    #[error("`{0}` is 0 or far too large")]
+    Number(&'static str),
+    /// A peer would be given up before it was asked for a sign of life.
+    #[error("`unresponsive` is not longer than `heartbeat`")]
+    Heartbeat,
+}
+
 impl Config {
+    /// Whether a relay can work with it.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let day = Duration::from_secs(24 * 3600);
+        for (name, time) in [
+            ("handshake_timeout", self.handshake_timeout),
+            ("lookup_timeout", self.lookup_timeout),
+            ("http_timeout", self.http_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("close_timeout", self.close_timeout),
+            ("heartbeat", self.heartbeat),
+            ("unresponsive", self.unresponsive),
+            ("shutdown_timeout", self.shutdown_timeout),
+        ] {
+            if !(Duration::from_millis(1)..=day).contains(&time) {
+                return Err(ConfigError::Time(name));
+            }
+        }
+        if self.seat_hold > day {
+            return Err(ConfigError::Time("seat_hold"));
+        }
+        if self.unresponsive <= self.heartbeat {
+            return Err(ConfigError::Heartbeat);
+        }
+        const MANY: usize = 1_000_000;
+        for (name, number, most) in [
+            ("message_bytes", self.message_bytes, 1000 * MANY),
+            ("inputs_per_tick", self.inputs_per_tick as usize, 1000),
+            ("outbox_bytes", self.outbox_bytes, 1000 * MANY),
+            ("outbox_frames", self.outbox_frames, MANY),
+            ("send_buffer", self.send_buffer, 1000 * MANY),
+            ("waiting_inputs", self.waiting_inputs as usize, MANY),
+            ("connections", self.connections, MANY),
+            ("unauthenticated", self.unauthenticated, MANY),
+            ("rooms", self.rooms, MANY),
+            ("workers", self.workers, 1024),
+        ] {
+            if !(1..=most).contains(&number) {
+                return Err(ConfigError::Number(name));
+            }
+        }
+        Ok(())
+    }
+
     /// The rate of inputs that a room of this tick rate allows.
     pub(crate) fn inputs(&self, tick_rate: u32) -> Rate {
         let per_second = self.inputs_per_tick * tick_rate;
         Rate { per_second, burst: 2 * per_second }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        assert_eq!(Config::default().check(), Ok(()));
+        let check = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.check()
+        };
+        assert_eq!(check(|config| config.idle_timeout = Duration::MAX), Err(ConfigError::Time("idle_timeout")));
+        assert_eq!(check(|config| config.heartbeat = Duration::ZERO), Err(ConfigError::Time("heartbeat")));
+        assert_eq!(check(|config| config.heartbeat = config.unresponsive), Err(ConfigError::Heartbeat));
+        assert_eq!(check(|config| config.connections = usize::MAX), Err(ConfigError::Number("connections")));
+        assert_eq!(check(|config| config.workers = 0), Err(ConfigError::Number("workers")));
     }
 }

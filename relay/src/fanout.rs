@@ -1,7 +1,9 @@
 //! One frame for everyone: what a tick says, to the outboxes of those who hear it.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use tickwire_protocol::{Tick, put_event, put_snapshot};
+use tickwire_protocol::{SeatId, Tick, put_event, put_snapshot};
 use tickwire_sim::{AnySim, To};
 
 use crate::outbox::frame;
@@ -21,27 +23,41 @@ pub(crate) fn publish_delta(holders: &Holders, body: &[u8], base: Option<Tick>, 
     let frame = frame(|out| put_snapshot(out, body));
     let mut sent = Sent::default();
     for (_, link) in holders.links() {
-        link.outbox.push_snapshot(&frame, base, tick);
-        sent.sessions += 1;
-        sent.bytes += frame.len() as u64;
+        if link.outbox.push_snapshot(&frame, base, tick) {
+            sent.sessions += 1;
+            sent.bytes += frame.len() as u64;
+        }
     }
     sent
 }
 
-/// The tick's events, to those they are for.
+/// The tick's events, to those they are for, in the order in which they were sent. One frame for everyone who hears the same.
 pub(crate) fn publish_events(holders: &Holders, sim: &dyn AnySim) -> Sent {
-    let mut sent = Sent::default();
-    sim.each_event(&mut |event, record| {
-        let frame = frame(|out| put_event(out, sim.tick(), event.event, record));
-        let mut push = |link: &Link| {
-            link.outbox.push(frame.clone());
-            sent.bytes += frame.len() as u64;
-        };
-        match event.to {
-            To::All => holders.links().for_each(|(_, link)| push(link)),
-            To::Seat(seat) => holders.link(seat).into_iter().for_each(push),
+    let events = |mine: Option<SeatId>| {
+        let mut payload = Vec::new();
+        sim.each_event(&mut |event, record| {
+            if event.to == To::All || mine.is_some_and(|seat| event.to == To::Seat(seat)) {
+                put_event(&mut payload, sim.tick(), event.event, record);
+            }
+        });
+        payload
+    };
+    let mut named = BTreeSet::new();
+    sim.each_event(&mut |event, _| {
+        if let To::Seat(seat) = event.to {
+            named.insert(seat);
         }
     });
+    let shared =
+        Some(events(None)).filter(|payload| !payload.is_empty()).map(|payload| frame(|out| out.extend(payload)));
+    let mut sent = Sent::default();
+    for (seat, link) in holders.links() {
+        let own = named.contains(&seat).then(|| frame(|out| out.extend(events(Some(seat)))));
+        if let Some(frame) = own.or_else(|| shared.clone()) {
+            sent.bytes += frame.len() as u64;
+            link.outbox.push(frame);
+        }
+    }
     sent
 }
 
@@ -70,8 +86,9 @@ impl Resyncs {
                 encoded.push((wanted, base, frame(|out| put_snapshot(out, &body))));
             }
             for (_, base, frame) in encoded.iter().filter(|(other, ..)| *other == wanted) {
-                link.outbox.push_snapshot(frame, *base, tick);
-                sent.bytes += frame.len() as u64;
+                if link.outbox.push_snapshot(frame, *base, tick) {
+                    sent.bytes += frame.len() as u64;
+                }
             }
         }
         sent

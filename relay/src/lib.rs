@@ -10,13 +10,14 @@ mod fanout;
 mod limit;
 mod lobby;
 mod outbox;
+mod place;
 mod room;
 mod seat;
 mod session;
 mod stats;
 
 pub use auth::{AuthError, Authenticator, DevelopmentTokens, Verdict};
-pub use config::Config;
+pub use config::{Config, ConfigError};
 pub use driver::{Page, Relay, RelayBuilder};
 pub use limit::Rate;
 pub use lobby::OpenError;

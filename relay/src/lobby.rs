@@ -1,16 +1,15 @@
 //! The rooms of a relay, by name.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, unbounded};
-use tickwire_protocol::{CloseCode, Input, MAX_ROOM_NAME, SeatId, Tick};
+use tickwire_protocol::{CloseCode, MAX_ROOM_NAME};
 use tickwire_sim::AnySim;
 
-use crate::room::{Command, Permit, Room};
-use crate::seat::SessionId;
+use crate::room::{Command, Room};
 use crate::stats::{RoomInfo, RoomStats};
 
 /// Why a room could not be opened.
@@ -35,45 +34,10 @@ pub(crate) struct RoomHandle {
 }
 
 impl RoomHandle {
-    /// Hands a command over; false if the room is gone. Few enough to need no bound: a session has one join, one leave and some rate
-    /// limited resyncs, and its inputs need a [`Permit`].
+    /// Hands a command over; false if the room is gone. Few enough to need no bound: joins, leaves and resyncs are rate limited, and
+    /// inputs need a [`Permit`](crate::place::Permit).
     pub(crate) fn send(&self, command: Command) -> bool {
         self.commands.send(command).is_ok()
-    }
-}
-
-/// A session's way into the room that it has a seat in.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) room: RoomHandle,
-    pub(crate) seat: SeatId,
-    pub(crate) session: SessionId,
-    waiting: Arc<AtomicU32>,
-}
-
-impl Place {
-    pub(crate) fn new(room: RoomHandle, seat: SeatId, session: SessionId) -> Self {
-        Self { room, seat, session, waiting: Arc::default() }
-    }
-
-    /// Hands an input over; false if `limit` of them wait already.
-    pub(crate) fn input(&self, input: Input, limit: u32) -> bool {
-        let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
-        let (seat, session) = (self.seat, self.session);
-        self.room.send(Command::Input { seat, session, input, permit });
-        true
-    }
-
-    pub(crate) fn resync(&self, base: Option<Tick>) {
-        self.room.send(Command::Resync { seat: self.seat, session: self.session, base });
-    }
-
-    pub(crate) fn leave(self) {
-        self.room.send(Command::Leave { seat: self.seat, session: self.session });
-    }
-
-    pub(crate) fn lost(self) {
-        self.room.send(Command::Lost { seat: self.seat, session: self.session });
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use tickwire_protocol::{CloseCode, Tick};
 use tokio::sync::Notify;
 
@@ -31,10 +31,18 @@ pub(crate) struct Outbox {
     wake: Notify,
 }
 
+/// Frames that must not be lost, at most, whatever their size: two a tick for half a minute at 30 Hz.
+const MAX_FRAMES: usize = 2048;
+
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<Queued>,
+    /// Bytes in `frames` that have not left.
     bytes: usize,
+    /// … of which so many are of a resync larger than the cap, which was put in when nothing else waited.
+    oversize: usize,
+    /// The front frame has left in part.
+    cut: bool,
     /// The tick of the last snapshot put in, 0 before the first and when a keyframe must come next.
     tip: Tick,
     /// A snapshot did not fit or did not follow: a resync from `tip` is needed.
@@ -43,6 +51,55 @@ struct Queue {
     /// A close frame is in, or about to be: nothing follows it.
     sealed: bool,
     broken: bool,
+}
+
+/// A frame that waits.
+#[derive(Debug)]
+struct Queued {
+    bytes: Bytes,
+    lane: Lane,
+}
+
+/// Whether a frame may be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// It must arrive.
+    Lossless,
+    /// A snapshot, from this base; a resync makes it good.
+    Lossy(Option<Tick>),
+}
+
+impl Queue {
+    /// Whether `more` bytes would be beyond `cap`.
+    fn is_over(&self, more: usize, cap: usize) -> bool {
+        self.bytes - self.oversize + more > cap
+    }
+
+    /// Drops the snapshots that have not begun to leave.
+    fn drop_snapshots(&mut self) {
+        let begun = usize::from(self.cut);
+        let mut index = 0;
+        let mut first = None;
+        let (mut bytes, mut oversize) = (0, 0);
+        self.frames.retain(|frame| {
+            index += 1;
+            let Lane::Lossy(base) = frame.lane else { return true };
+            if index <= begun {
+                return true;
+            }
+            first.get_or_insert(base);
+            bytes += frame.bytes.len();
+            // One that has not begun is whole.
+            oversize = if index == 1 { self.oversize } else { oversize };
+            false
+        });
+        self.bytes -= bytes;
+        self.oversize -= oversize;
+        if let Some(base) = first {
+            self.tip = base.unwrap_or(0);
+            self.behind = true;
+        }
+    }
 }
 
 impl Outbox {
@@ -54,40 +111,48 @@ impl Outbox {
         self.queue.lock().expect("nothing panics while it holds the queue")
     }
 
-    /// Puts a frame in that must not be lost. At the cap the session ends: it takes nothing, or too little.
+    /// Puts a frame in that must not be lost. If there is no room for it, waiting snapshots make some; if that is not enough, the session
+    /// ends: it takes nothing, or too little.
     pub(crate) fn push(&self, frame: Bytes) {
         let mut queue = self.queue();
         if queue.sealed {
             return;
         }
-        // As much again for what must not be lost: snapshots stop at half.
-        if queue.bytes + frame.len() > 2 * self.caps.bytes || queue.frames.len() >= 2 * self.caps.frames {
+        let cap = 2 * self.caps.bytes;
+        if queue.is_over(frame.len(), cap) {
+            queue.drop_snapshots();
+        }
+        if queue.is_over(frame.len(), cap) || queue.frames.len() >= MAX_FRAMES {
             self.end_with(&mut queue, CloseCode::Overflow, CloseCode::Overflow.reason());
             return;
         }
-        self.put(&mut queue, frame);
+        self.put(&mut queue, frame, Lane::Lossless);
     }
 
     /// Puts the room's snapshot of `tick` in if the session can use it: it starts from the last one put in (a keyframe from any), and
-    /// there is room. Otherwise the session is behind until a resync fits.
-    pub(crate) fn push_snapshot(&self, frame: &Bytes, base: Option<Tick>, tick: Tick) {
+    /// there is room. Otherwise the session is behind until a resync fits. Whether it was put in.
+    pub(crate) fn push_snapshot(&self, frame: &Bytes, base: Option<Tick>, tick: Tick) -> bool {
         let mut queue = self.queue();
         let follows = base.is_none() || (base == Some(queue.tip) && queue.tip != 0);
-        // A resync larger than the caps may go when nothing else waits.
         let fits = queue.frames.is_empty()
-            || (queue.bytes + frame.len() <= self.caps.bytes && queue.frames.len() < self.caps.frames);
+            || (!queue.is_over(frame.len(), self.caps.bytes) && queue.frames.len() < self.caps.frames);
         // Also what a resync of this tick has brought already.
         if queue.sealed || tick <= queue.tip {
-            return;
+            return false;
         }
         if !(follows && fits) {
             queue.behind = true;
             self.wake.notify_one();
-            return;
+            return false;
         }
         queue.tip = tick;
         queue.behind = false;
-        self.put(&mut queue, frame.clone());
+        if frame.len() > self.caps.bytes {
+            // Nothing else waits.
+            queue.oversize = frame.len();
+        }
+        self.put(&mut queue, frame.clone(), Lane::Lossy(base));
+        true
     }
 
     /// Takes nothing more but what [`Outbox::write_raw`] brings.
@@ -101,10 +166,10 @@ impl Outbox {
     /// The queue is full, or the socket broken: the connection is of no more use.
     pub(crate) fn write_raw(&self, frames: &[u8]) -> io::Result<()> {
         let mut queue = self.queue();
-        if queue.broken || queue.bytes > 2 * self.caps.bytes || queue.frames.len() > 2 * self.caps.frames {
+        if queue.broken || queue.is_over(0, 2 * self.caps.bytes) || queue.frames.len() > MAX_FRAMES {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.put(&mut queue, Bytes::copy_from_slice(frames));
+        self.put(&mut queue, Bytes::copy_from_slice(frames), Lane::Lossless);
         Ok(())
     }
 
@@ -126,10 +191,10 @@ impl Outbox {
         queue.behind = false;
     }
 
-    fn put(&self, queue: &mut Queue, frame: Bytes) {
+    fn put(&self, queue: &mut Queue, bytes: Bytes, lane: Lane) {
         let was_empty = queue.frames.is_empty();
-        queue.bytes += frame.len();
-        queue.frames.push_back(frame);
+        queue.bytes += bytes.len();
+        queue.frames.push_back(Queued { bytes, lane });
         if was_empty {
             self.write(queue);
             if !queue.frames.is_empty() || queue.broken {
@@ -147,15 +212,18 @@ impl Outbox {
 
     fn write(&self, queue: &mut Queue) {
         while let Some(front) = queue.frames.front_mut() {
-            match self.sink.try_write(front) {
+            match self.sink.try_write(&front.bytes) {
                 Ok(0) => queue.broken = true,
                 Ok(written) => {
                     queue.bytes -= written;
-                    if written == front.len() {
-                        queue.frames.pop_front();
-                    } else {
+                    // An oversized frame is always the front one.
+                    queue.oversize = queue.oversize.saturating_sub(written);
+                    queue.cut = written < front.bytes.len();
+                    if queue.cut {
                         // Bytes give their front up without moving the rest.
-                        bytes::Buf::advance(front, written);
+                        front.bytes.advance(written);
+                    } else {
+                        queue.frames.pop_front();
                     }
                     continue;
                 }
@@ -166,7 +234,7 @@ impl Outbox {
         }
         if queue.broken {
             queue.frames.clear();
-            queue.bytes = 0;
+            (queue.bytes, queue.oversize) = (0, 0);
             queue.sealed = true;
         }
     }
@@ -284,17 +352,53 @@ mod tests {
     }
 
     #[test]
+    fn snapshots_make_room_for_what_must_not_be_lost() {
+        let (socket, outbox) = outbox(0);
+        let delta = Bytes::from_static(&[1; 30]);
+        outbox.push_snapshot(&delta, None, 1);
+        socket.0.store(10, Ordering::Relaxed);
+        outbox.flush();
+        outbox.push_snapshot(&delta, Some(1), 2);
+        outbox.push(Bytes::from_static(&[2; 40]));
+        outbox.push_snapshot(&delta, Some(2), 3);
+        for _ in 0..3 {
+            outbox.push(Bytes::from_static(&[2; 40]));
+        }
+        assert!(outbox.look().end.is_none(), "180 bytes of 200 that must arrive");
+        socket.0.store(1000, Ordering::Relaxed);
+        outbox.flush();
+        // The one that had begun to leave is whole, the others are made good from there.
+        assert_eq!(*socket.1.lock().expect("no test panics with it"), [&[1; 30][..], &[2; 160]].concat());
+        assert_eq!(outbox.look().resync, Some(Some(1)));
+    }
+
+    #[test]
+    fn a_resync_larger_than_the_cap_does_not_count() {
+        let (socket, outbox) = outbox(0);
+        let keyframe = Bytes::from(vec![1; 1000]);
+        assert!(outbox.push_snapshot(&keyframe, None, 1));
+        outbox.push(Bytes::from_static(&[2; 150]));
+        outbox.write_raw(&[3; 20]).expect("there is room");
+        assert!(!outbox.push_snapshot(&Bytes::from_static(&[4; 20]), Some(1), 2), "170 bytes are more than 100");
+        assert!(outbox.look().end.is_none());
+        socket.0.store(2000, Ordering::Relaxed);
+        outbox.flush();
+        assert_eq!(socket.1.lock().expect("no test panics with it").len(), 1170);
+        assert_eq!(outbox.look().resync, Some(Some(1)));
+    }
+
+    #[test]
     fn too_much_that_must_not_be_lost_ends_the_session_and_nothing_follows_a_close() {
         let (socket, outbox) = outbox(0);
-        for _ in 0..9 {
-            outbox.push(Bytes::from_static(b"event"));
+        for _ in 0..11 {
+            outbox.push(Bytes::from_static(b"an event of 20 bytes"));
         }
         assert!(matches!(outbox.look().end, Some((CloseCode::Overflow, _))));
         outbox.seal();
-        outbox.write_raw(b"close").expect("one frame more than the cap");
+        outbox.write_raw(b"close").expect("a few bytes more than the cap");
         outbox.push(Bytes::from_static(b"late"));
         socket.0.store(1000, Ordering::Relaxed);
         outbox.flush();
-        assert!(socket.1.lock().expect("no test panics with it").ends_with(b"eventclose"));
+        assert!(socket.1.lock().expect("no test panics with it").ends_with(b"bytesclose"));
     }
 }

@@ -1,7 +1,7 @@
 //! One running match and the sessions in it: commands in, a tick, frames out. A worker runs it when its tick is due.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::fanout::{Resyncs, Sent, publish_delta, publish_events};
 use crate::outbox::frame;
+use crate::place::Permit;
 use crate::seat::{Holders, Link, SessionId};
 use crate::stats::RoomInfo;
 
@@ -22,13 +23,13 @@ pub(crate) enum Command {
     /// A player wants a seat.
     Join { player: Player, resume: Option<ResumeToken>, link: Link, reply: oneshot::Sender<JoinReply> },
     /// A player's input.
-    Input { seat: SeatId, session: SessionId, input: Input, permit: Permit },
+    Input { session: SessionId, input: Input, permit: Permit },
     /// A session's replica must be brought up to date.
-    Resync { seat: SeatId, session: SessionId, base: Option<Tick> },
+    Resync { session: SessionId, base: Option<Tick> },
     /// A player gives the seat up.
-    Leave { seat: SeatId, session: SessionId },
+    Leave { session: SessionId },
     /// A session's connection is gone.
-    Lost { seat: SeatId, session: SessionId },
+    Lost { session: SessionId },
     /// The room ends.
     Close { code: CloseCode, reason: String },
 }
@@ -39,32 +40,12 @@ pub(crate) type JoinReply = Result<Joined, ErrorReply>;
 /// What a session learns of its room.
 #[derive(Debug)]
 pub(crate) struct Joined {
-    pub(crate) seat: SeatId,
     pub(crate) schema: Arc<Schema>,
     pub(crate) tick_rate: u32,
 }
 
-/// One of the few inputs that a session may have waiting; given back when the room has taken it. So no session can fill a room's
-/// queue for the others.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<AtomicU32>);
-
-impl Permit {
-    /// One more of `limit`, counted in `waiting`.
-    pub(crate) fn take(waiting: &Arc<AtomicU32>, limit: u32) -> Option<Self> {
-        // One task takes, one worker gives back: no two can take the last one.
-        (waiting.load(Ordering::Acquire) < limit).then(|| {
-            waiting.fetch_add(1, Ordering::AcqRel);
-            Self(waiting.clone())
-        })
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
+/// A room ends here, before its tick would wrap: after 4.5 years at 30 Hz.
+const LAST_TICK: Tick = Tick::MAX - 2;
 
 /// Whether a room goes on after a tick.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,10 +81,11 @@ impl Room {
         start: Instant,
     ) -> Self {
         let rate = sim.options().tick_rate;
-        let hold_ms = seat_hold.as_millis() as u32;
-        let hold = ((u64::from(hold_ms) * u64::from(rate) / 1000) as u32, hold_ms);
+        let hold_ms = u32::try_from(seat_hold.as_millis()).unwrap_or(u32::MAX);
+        let hold_ticks = u64::from(hold_ms) * u64::from(rate) / 1000;
+        let hold = (u32::try_from(hold_ticks).unwrap_or(u32::MAX), hold_ms);
         let (holders, resyncs) = Default::default();
-        Self { pace: Pace::new(rate, start), sim, holders, resyncs, commands, info, snapshot: 0, hold }
+        Self { pace: Pace::new(rate, start, sim.tick()), sim, holders, resyncs, commands, info, snapshot: 0, hold }
     }
 
     pub(crate) fn info(&self) -> &RoomInfo {
@@ -130,6 +112,10 @@ impl Room {
                 return Next::End;
             }
             self.handle(command);
+        }
+        if self.sim.tick() >= LAST_TICK {
+            self.end(CloseCode::GoingAway, "the room has run its last tick");
+            return Next::End;
         }
         for seat in self.holders.expired(self.sim.tick()) {
             self.give_up(seat);
@@ -170,20 +156,23 @@ impl Room {
                 // If nobody listens any more, nobody has to know.
                 Err(refusal) => drop(reply.send(Err(refusal))),
             },
-            Command::Input { seat, session, input, permit } => {
-                if self.holders.is_held_by(seat, session) {
+            Command::Input { session, input, permit } => {
+                if let Some(seat) = self.holders.of_session(session) {
                     self.input(seat, &input);
                 }
                 drop(permit);
             }
-            Command::Resync { seat, session, base } if self.holders.is_held_by(seat, session) => {
-                let link = self.holders.link(seat).expect("its session was just found").clone();
-                self.want_resync(base, link);
+            Command::Resync { session, base } => {
+                if let Some(link) = self.holders.of_session(session).and_then(|seat| self.holders.link(seat)) {
+                    let link = link.clone();
+                    self.want_resync(base, link);
+                }
             }
-            Command::Leave { seat, session } if self.holders.is_held_by(seat, session) => self.give_up(seat),
-            Command::Lost { seat, session } if self.holders.is_held_by(seat, session) => self.lose(seat),
-            // Of a session that another has replaced.
-            Command::Resync { .. } | Command::Leave { .. } | Command::Lost { .. } => {}
+            // A session without a seat was refused one, or another of the same player has taken it.
+            Command::Leave { session } => {
+                self.holders.of_session(session).into_iter().for_each(|seat| self.give_up(seat))
+            }
+            Command::Lost { session } => self.holders.of_session(session).into_iter().for_each(|seat| self.lose(seat)),
             Command::Close { .. } => unreachable!("closing was taken out before"),
         }
     }
@@ -222,10 +211,8 @@ impl Room {
     /// Tells the session first and the client then, so that the session knows of its seat before the client can speak of it.
     fn let_in(&mut self, seat: SeatId, token: ResumeToken, link: Link, reply: oneshot::Sender<JoinReply>) {
         let (schema, tick_rate) = (self.sim.schema().clone(), self.sim.options().tick_rate);
-        if reply.send(Ok(Joined { seat, schema, tick_rate })).is_err() {
-            // The connection was lost meanwhile.
-            return self.lose(seat);
-        }
+        // If nobody listens any more, the session's loss is the next thing heard of it.
+        let _ = reply.send(Ok(Joined { schema, tick_rate }));
         let welcome = ServerMessage::Welcome(Box::new(self.welcome(seat, token)));
         link.outbox.push(frame(|out| welcome.encode(out)));
         self.want_resync(None, link);
@@ -252,10 +239,10 @@ impl Room {
     fn input(&mut self, seat: SeatId, input: &Input) {
         count(&self.info.counters.inputs, 1);
         if let Err(error) = self.sim.input_record(seat, input.sequence, input.tick, &input.record) {
-            // Told once in a while: a client whose clock is off sends many of them.
-            if self.info.counters.inputs_refused.fetch_add(1, Ordering::Relaxed).is_multiple_of(64)
-                && let Some(link) = self.holders.link(seat)
-            {
+            count(&self.info.counters.inputs_refused, 1);
+            // Told once a second: a client whose clock is off sends many of them.
+            let (tick, second) = (self.sim.tick(), self.sim.options().tick_rate);
+            if let Some(link) = self.holders.link_to_warn(seat, tick, second) {
                 let reply = ServerMessage::Error(refusal(ErrorCode::InputRefused, &error.to_string()));
                 link.outbox.push(frame(|out| reply.encode(out)));
             }
@@ -264,7 +251,7 @@ impl Room {
 
     fn want_resync(&mut self, base: Option<Tick>, link: Link) {
         count(&self.info.counters.resyncs, 1);
-        self.resyncs.want(base, link);
+        self.resyncs.want(self.sim.resync_base(base), link);
     }
 
     fn give_up(&mut self, seat: SeatId) {

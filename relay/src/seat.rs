@@ -22,15 +22,17 @@ pub(crate) struct Link {
 
 /// One taken seat.
 #[derive(Debug)]
-pub(crate) struct Holder {
+struct Holder {
     player: String,
     resume: ResumeToken,
-    pub(crate) hold: Hold,
+    /// The tick at which the player was last told that an input was refused.
+    warned: Option<Tick>,
+    hold: Hold,
 }
 
 /// How a seat is held.
 #[derive(Debug)]
-pub(crate) enum Hold {
+enum Hold {
     /// By a session.
     Connected(Link),
     /// For a player whose connection was lost, until this tick.
@@ -41,6 +43,8 @@ pub(crate) enum Hold {
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
     seats: BTreeMap<SeatId, Holder>,
+    /// The seats of the connected sessions.
+    sessions: BTreeMap<SessionId, SeatId>,
 }
 
 impl Holders {
@@ -58,28 +62,35 @@ impl Holders {
     /// Seats `link` at `seat` with a new resume token; the session that sat there is returned.
     pub(crate) fn connect(&mut self, seat: SeatId, player: &str, link: Link) -> (ResumeToken, Option<Link>) {
         let resume = new_token();
-        let holder = Holder { player: player.to_owned(), resume, hold: Hold::Connected(link) };
-        let old = self.seats.insert(seat, holder).and_then(|holder| match holder.hold {
-            Hold::Connected(link) => Some(link),
-            Hold::Lost { .. } => None,
-        });
+        self.sessions.insert(link.session, seat);
+        let holder = Holder { player: player.to_owned(), resume, warned: None, hold: Hold::Connected(link) };
+        let old = match self.seats.insert(seat, holder) {
+            Some(Holder { hold: Hold::Connected(link), .. }) => Some(link),
+            _ => None,
+        };
+        if let Some(old) = &old {
+            self.sessions.remove(&old.session);
+        }
         (resume, old)
     }
 
-    /// The session of a seat, if it is this one's.
-    pub(crate) fn is_held_by(&self, seat: SeatId, session: SessionId) -> bool {
-        matches!(self.seats.get(&seat), Some(Holder { hold: Hold::Connected(link), .. }) if link.session == session)
+    /// The seat that this session holds.
+    pub(crate) fn of_session(&self, session: SessionId) -> Option<SeatId> {
+        self.sessions.get(&session).copied()
     }
 
     /// Holds the seat until a tick for a player whose connection was lost.
     pub(crate) fn lose(&mut self, seat: SeatId, until: Tick) {
-        if let Some(holder) = self.seats.get_mut(&seat) {
-            holder.hold = Hold::Lost { until };
+        let Some(holder) = self.seats.get_mut(&seat) else { return };
+        if let Hold::Connected(link) = std::mem::replace(&mut holder.hold, Hold::Lost { until }) {
+            self.sessions.remove(&link.session);
         }
     }
 
     pub(crate) fn remove(&mut self, seat: SeatId) {
-        self.seats.remove(&seat);
+        if let Some(Holder { hold: Hold::Connected(link), .. }) = self.seats.remove(&seat) {
+            self.sessions.remove(&link.session);
+        }
     }
 
     /// The seats that nobody came back for by this tick.
@@ -101,6 +112,16 @@ impl Holders {
             Hold::Connected(link) => Some(link),
             Hold::Lost { .. } => None,
         }
+    }
+
+    /// The session of a seat, if it was not warned in the last `every` ticks.
+    pub(crate) fn link_to_warn(&mut self, seat: SeatId, tick: Tick, every: u32) -> Option<&Link> {
+        let holder = self.seats.get_mut(&seat)?;
+        if holder.warned.is_some_and(|warned| tick < warned.saturating_add(every)) {
+            return None;
+        }
+        holder.warned = Some(tick);
+        self.link(seat)
     }
 }
 

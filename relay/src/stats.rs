@@ -1,6 +1,6 @@
 //! What tells whether a room is healthy.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,11 @@ use tickwire_protocol::Tick;
 pub(crate) struct RoomInfo {
     pub(crate) name: String,
     pub(crate) tick_rate: u32,
-    pub(crate) tick: AtomicU32,
     pub(crate) sessions: AtomicUsize,
     pub(crate) closed: AtomicBool,
     pub(crate) counters: Counters,
-    epoch: Instant,
-    /// Nanoseconds from `epoch` to when the last tick was due.
-    due: AtomicU64,
+    /// The last tick and when it was due.
+    last: Mutex<(Tick, Instant)>,
     ticks: Mutex<Histogram<u64>>,
 }
 
@@ -45,9 +43,9 @@ pub struct RoomStats {
     pub tick_rate: u32,
     /// Sessions in it.
     pub sessions: usize,
-    /// Bytes handed to sessions.
+    /// Bytes put into sessions' outboxes.
     pub bytes: u64,
-    /// Snapshots handed to sessions.
+    /// Snapshots put into sessions' outboxes, resyncs not counted.
     pub session_ticks: u64,
     /// Ticks that took longer than their time.
     pub overruns: u64,
@@ -64,16 +62,14 @@ pub struct RoomStats {
 }
 
 impl RoomInfo {
-    pub(crate) fn new(name: &str, tick_rate: u32, epoch: Instant) -> Self {
+    pub(crate) fn new(name: &str, tick_rate: u32, start: Instant) -> Self {
         Self {
             name: name.to_owned(),
             tick_rate,
-            tick: AtomicU32::new(0),
             sessions: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             counters: Counters::default(),
-            epoch,
-            due: AtomicU64::new(0),
+            last: Mutex::new((0, start)),
             ticks: Mutex::new(
                 Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range"),
             ),
@@ -82,8 +78,7 @@ impl RoomInfo {
 
     /// A tick that was due at `due` has run for `took`.
     pub(crate) fn ticked(&self, tick: Tick, due: Instant, took: Duration) {
-        self.tick.store(tick, Ordering::Relaxed);
-        self.due.store(due.saturating_duration_since(self.epoch).as_nanos() as u64, Ordering::Relaxed);
+        *self.last() = (tick, due);
         if took * self.tick_rate > Duration::from_secs(1) {
             self.counters.overruns.fetch_add(1, Ordering::Relaxed);
         }
@@ -98,16 +93,16 @@ impl RoomInfo {
 
     /// The last tick and the part of a tick that has passed since it was due, in 1/65,536.
     pub(crate) fn progress(&self, now: Instant) -> (Tick, u16) {
-        let due = self.epoch + Duration::from_nanos(self.due.load(Ordering::Relaxed));
+        let (tick, due) = *self.last();
         let passed = now.saturating_duration_since(due).as_secs_f64() * f64::from(self.tick_rate);
-        (self.tick.load(Ordering::Relaxed), (passed * 65_536.0).min(65_535.0) as u16)
+        (tick, (passed * 65_536.0).min(65_535.0) as u16)
     }
 
     pub(crate) fn stats(&self) -> RoomStats {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         RoomStats {
             name: self.name.clone(),
-            tick: self.tick.load(Ordering::Relaxed),
+            tick: self.last().0,
             tick_rate: self.tick_rate,
             sessions: self.sessions.load(Ordering::Relaxed),
             bytes: count(&self.counters.bytes),
@@ -119,6 +114,10 @@ impl RoomInfo {
             resyncs: count(&self.counters.resyncs),
             tick_nanos: self.histogram().clone(),
         }
+    }
+
+    fn last(&self) -> MutexGuard<'_, (Tick, Instant)> {
+        self.last.lock().expect("nothing panics while it holds the tick")
     }
 
     fn histogram(&self) -> MutexGuard<'_, Histogram<u64>> {

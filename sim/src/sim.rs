@@ -22,6 +22,8 @@ use crate::seat::{JoinError, Seat, Seats};
 pub struct SimOptions {
     /// Where the match's randomness starts. Default 0.
     pub seed: u64,
+    /// The first tick, at least 1. Default 1; a match that goes on from elsewhere starts later.
+    pub first_tick: Tick,
     /// Ticks a second, 1 to 1,000. Default 30: a frame of 33 ms is what action games over the internet settle on.
     pub tick_rate: u32,
     /// Ticks from one snapshot to the next, at least 1. Default 1.
@@ -40,6 +42,7 @@ impl Default for SimOptions {
     fn default() -> Self {
         Self {
             seed: 0,
+            first_tick: 1,
             tick_rate: 30,
             snapshot_every: 1,
             hash_every: 64,
@@ -101,12 +104,13 @@ pub struct Sim<G: Game> {
 }
 
 impl<G: Game> Sim<G> {
-    /// Builds a match. Its first tick is 1.
+    /// Builds a match.
     ///
     /// # Panics
     /// If the game's setup or `options` break a rule stated there: these are the author's mistakes, seen at the first start.
     pub fn new(game: impl Into<Arc<G>>, options: SimOptions) -> Self {
         assert!((1..=1000).contains(&options.tick_rate), "the tick rate is 1 to 1,000 Hz");
+        assert!(options.first_tick > 0, "tick 0 is before the first");
         assert!(
             options.snapshot_every > 0 && options.hash_every > 0,
             "snapshots and hashes come at least now and then"
@@ -133,7 +137,8 @@ impl<G: Game> Sim<G> {
         let encoder = Encoder::new(&tables);
         world.insert_resource(Captured(tables));
         let seats = Seats::new(options.seats);
-        Self { game, options, world, schedule, capture, encoder, schema, seats, tick: 0, delta: Vec::new() }
+        let tick = options.first_tick - 1;
+        Self { game, options, world, schedule, capture, encoder, schema, seats, tick, delta: Vec::new() }
     }
 
     /// What travels.
@@ -146,7 +151,7 @@ impl<G: Game> Sim<G> {
         &self.options
     }
 
-    /// The last tick simulated, 0 before the first.
+    /// The last tick simulated; before the first, the one before it.
     pub fn tick(&self) -> Tick {
         self.tick
     }
@@ -266,6 +271,11 @@ impl<G: Game> Sim<G> {
         self.encoder.resync(base, out)
     }
 
+    /// See [`Encoder::resync_base`](tickwire_protocol::snapshot::Encoder::resync_base).
+    pub fn resync_base(&self, base: Option<Tick>) -> Option<Tick> {
+        self.encoder.resync_base(base)
+    }
+
     /// The snapshot hash of the last snapshot.
     pub fn hash(&self) -> u32 {
         self.encoder.hash()
@@ -312,6 +322,8 @@ pub trait AnySim: Send + std::fmt::Debug {
     fn delta(&self) -> &[u8];
     /// See [`Sim::resync`].
     fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick>;
+    /// See [`Sim::resync_base`].
+    fn resync_base(&self, base: Option<Tick>) -> Option<Tick>;
     /// See [`Sim::events`].
     fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8]));
 }
@@ -353,6 +365,9 @@ impl<G: Game> AnySim for Sim<G> {
     }
     fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
         self.resync(base, out)
+    }
+    fn resync_base(&self, base: Option<Tick>) -> Option<Tick> {
+        self.resync_base(base)
     }
     fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8])) {
         self.events().for_each(|(sent, record)| visit(sent, record));

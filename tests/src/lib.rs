@@ -6,7 +6,7 @@ mod raw;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tickwire::{Config, Relay, SimOptions};
+use tickwire::{Config, Relay, RelayBuilder, SimOptions};
 use tickwire_client::{Client, ClientConfig, Update};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -43,16 +43,17 @@ pub fn quick() -> Config {
 impl Host {
     /// A relay with the defaults.
     pub async fn start() -> Self {
-        Self::with(Relay::builder().build(), SimOptions::default()).await
+        Self::with(Relay::builder(), SimOptions::default()).await
     }
 
     /// A relay with other limits.
     pub async fn with_config(config: Config) -> Self {
-        Self::with(Relay::builder().config(config).build(), SimOptions::default()).await
+        Self::with(Relay::builder().config(config), SimOptions::default()).await
     }
 
-    /// A relay put together elsewhere.
-    pub async fn with(relay: Relay, options: SimOptions) -> Self {
+    /// A relay put together elsewhere, and a room with other options.
+    pub async fn with(relay: RelayBuilder, options: SimOptions) -> Self {
+        let relay = relay.build().expect("the limits make sense");
         relay.open("lobby", Dots, options).expect("no room is open yet");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let addr = listener.local_addr().expect("it is bound");

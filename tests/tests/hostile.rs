@@ -229,7 +229,7 @@ async fn a_request_that_is_too_large() {
 async fn a_peer_that_stops_reading_harms_nobody_and_comes_back_by_a_resync() {
     let config = Config { outbox_bytes: 8 * 1024, outbox_frames: 100, send_buffer: 2048, ..Config::default() };
     let options = SimOptions { tick_rate: 120, ..SimOptions::default() };
-    let host = Host::with(Relay::builder().config(config).build(), options).await;
+    let host = Host::with(Relay::builder().config(config), options).await;
     let witness = Witness::join(&host).await;
     let mut runners = Vec::new();
     for index in 0..40 {
@@ -254,6 +254,59 @@ async fn a_peer_that_stops_reading_harms_nobody_and_comes_back_by_a_resync() {
     assert!(resyncs > 0, "the sleeper fell behind and was brought up to date");
     witness.noticed_nothing().await;
     runners.iter().for_each(JoinHandle::abort);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resyncs_from_nowhere_bring_a_keyframe_and_floods_of_them_are_evicted() {
+    beside_a_witness(async |host: &Host| {
+        for base in [0, u32::MAX, 1_000_000] {
+            let mut raw = host.raw().await;
+            let welcome = raw.enter("mallory").await;
+            raw.snapshot().await;
+            raw.say(ClientMessage::Resync(Resync { base: Some(base) })).await;
+            let keyframe = patiently(async {
+                loop {
+                    let mut replica = Decoder::new(welcome.schema.clone());
+                    if replica.apply(&raw.snapshot().await).is_ok() {
+                        return replica.tick();
+                    }
+                }
+            });
+            assert!(keyframe.await > welcome.tick);
+        }
+        let mut raw = host.raw().await;
+        raw.enter("mallory").await;
+        for base in 1..=200 {
+            raw.say(ClientMessage::Resync(Resync { base: Some(base) })).await;
+        }
+        assert_eq!(raw.closed().await, CloseCode::Flood);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_messages_count() {
+    beside_a_witness(async |host: &Host| {
+        let mut raw = host.raw().await;
+        raw.enter("mallory").await;
+        for _ in 0..1500 {
+            raw.bytes(Bytes::new()).await;
+        }
+        assert_eq!(raw.closed().await, CloseCode::Flood);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everyone_is_told_of_their_own_refused_input() {
+    let host = Host::start().await;
+    for name in ["ada", "bob", "eve"] {
+        let mut raw = host.raw().await;
+        raw.enter(name).await;
+        raw.input(1, u32::MAX, &[0, 0, 0]).await;
+        assert_eq!(raw.error().await, ErrorCode::InputRefused);
+    }
     host.stop().await;
 }
 

@@ -27,7 +27,7 @@ fn status(answer: &str) -> &str {
 
 async fn host() -> Host {
     let page = Page { path: "/hello.txt", media_type: "text/plain", body: Bytes::from_static(b"hello") };
-    Host::with(Relay::builder().pages([page]).build(), SimOptions::default()).await
+    Host::with(Relay::builder().pages([page]), SimOptions::default()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,5 +102,25 @@ async fn those_who_show_no_token_crowd_out_nobody_who_has() {
     // Time frees the places.
     drop(silent);
     host.player("bob").await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_pages_without_end_is_ended() {
+    let config = Config { http_timeout: Duration::from_millis(600), ..quick() };
+    let host = Host::with_config(config).await;
+    let mut busy = TcpStream::connect(host.addr).await.expect("the relay listens");
+    let answers = patiently(async {
+        let mut answers = 0;
+        while busy.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.is_ok() {
+            match busy.read(&mut [0; 512]).await {
+                Ok(1..) => answers += 1,
+                _ => break,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        answers
+    });
+    assert!(answers.await > 1, "it was served before");
     host.stop().await;
 }

@@ -1,10 +1,12 @@
 //! The life of a match as its players see it: joining, moving, leaving, losing the connection and coming back.
 
-use tickwire::{Relay, SimOptions, Wire};
+use std::time::Duration;
+
+use tickwire::{Config, Relay, SimOptions, Wire};
 use tickwire_arena::{Arena, Controls, Ship};
 use tickwire_client::{ClientError, ErrorCode, ReplicaError, Update};
-use tickwire_protocol::CloseCode;
-use tickwire_tests::{Dots, Go, Host, Jumped, Position, Witness, patiently, until};
+use tickwire_protocol::{ClientMessage, CloseCode, Join};
+use tickwire_tests::{Dots, Go, Host, Jumped, Position, Witness, patiently, quick, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_players_see_each_other_move_and_hear_events() {
@@ -29,7 +31,7 @@ async fn two_players_see_each_other_move_and_hear_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_snapshot_hash_agrees() {
     let options = SimOptions { hash_every: 1, tick_rate: 60, ..SimOptions::default() };
-    let host = Host::with(Relay::builder().build(), options).await;
+    let host = Host::with(Relay::builder(), options).await;
     let mut ada = host.player("ada").await;
     for x in 0..60 {
         ada.send(&Go { x: (x % 21 - 10) as f32, ..Go::default() }).await;
@@ -44,7 +46,7 @@ async fn every_snapshot_hash_agrees() {
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_come_every_kth_tick() {
     let options = SimOptions { snapshot_every: 4, hash_every: 8, ..SimOptions::default() };
-    let host = Host::with(Relay::builder().build(), options).await;
+    let host = Host::with(Relay::builder(), options).await;
     let mut ada = host.player("ada").await;
     for _ in 0..6 {
         let update = until(&mut ada, |_, update| matches!(update, Update::Snapshot { .. })).await;
@@ -94,7 +96,7 @@ async fn the_newest_session_of_a_player_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_resume_token_touches_nothing() {
-    let host = Host::with_config(tickwire_tests::quick()).await;
+    let host = Host::with_config(quick()).await;
     let mut watcher = host.player("watcher").await;
     let mut raw = host.raw().await;
     let welcome = raw.enter("ada").await;
@@ -136,7 +138,7 @@ async fn a_resume_token_is_good_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn joins_that_fail_say_why_and_may_be_tried_again() {
     let options = SimOptions { seats: 1, ..SimOptions::default() };
-    let host = Host::with(Relay::builder().build(), options).await;
+    let host = Host::with(Relay::builder(), options).await;
     let mut nobody = host.raw().await;
     nobody.auth("nobody").await;
     nobody.join("lobby", None).await;
@@ -149,21 +151,44 @@ async fn joins_that_fail_say_why_and_may_be_tried_again() {
     raw.join("lobby", None).await;
     assert_eq!(raw.error().await, ErrorCode::RoomFull);
     let mut ada = ada;
+    // The close is answered when the seat has been given up.
     ada.leave().await;
-    patiently(async {
-        loop {
-            raw.join("lobby", None).await;
-            let joined = raw
-                .hear(|message| match message {
-                    tickwire_protocol::ServerMessage::Welcome(_) => Some(true),
-                    tickwire_protocol::ServerMessage::Error(_) => Some(false),
-                    _ => None,
-                })
-                .await;
-            if joined {
-                break;
+    raw.join("lobby", None).await;
+    raw.welcome().await;
+    host.stop().await;
+}
+
+/// Asks for a room and is gone, in every way there is, before the answer can be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_seat_and_is_gone_leaves_none_taken() {
+    let config = Config { seat_hold: Duration::from_millis(300), ..quick() };
+    let host = Host::with_config(config).await;
+    let mut watcher = host.player("watcher").await;
+    for round in 0..30 {
+        let mut raw = host.raw().await;
+        raw.auth(&format!("ada.{round}")).await;
+        match round % 3 {
+            // What follows the request in the same message ends the session while the room's answer is on its way.
+            0 => {
+                let mut out = Vec::new();
+                ClientMessage::Join(Join { room: "lobby".into(), resume: None }).encode(&mut out);
+                out.extend([0x04, 0x01, 0x00]);
+                raw.bytes(out).await;
+                assert_eq!(raw.closed().await, CloseCode::Malformed);
+            }
+            1 => {
+                raw.join("lobby", None).await;
+                raw.socket.get_ref().set_zero_linger().expect("the system lets a socket end at once");
+            }
+            _ => {
+                raw.join("lobby", None).await;
+                raw.socket.close(None).await.expect("the relay reads");
             }
         }
+    }
+    until(&mut watcher, |client, _| {
+        client.replica().is_some_and(|replica| replica.rows::<tickwire::Seat>().count() == 1)
+            && host.relay.stats().connections == 1
     })
     .await;
     host.stop().await;
@@ -190,6 +215,20 @@ async fn a_panic_ends_its_room_alone() {
     // Its name is free again.
     host.relay.open("cellar", Dots, SimOptions::default()).expect("the room is gone");
     witness.noticed_nothing().await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_ends_before_its_tick_would_wrap() {
+    let options = SimOptions { first_tick: u32::MAX - 60, seats: 2, ..SimOptions::default() };
+    let host = Host::with(Relay::builder(), options).await;
+    let mut ada = host.player("ada").await;
+    let seat = ada.seat().expect("in the room");
+    ada.send(&Go::default()).await;
+    until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat) == Some(1))).await;
+    let lost = until(&mut ada, |_, update| matches!(update, Update::Lost { .. })).await;
+    assert_eq!(lost, Update::Lost { code: Some(CloseCode::GoingAway) });
+    assert_eq!(ada.tick(), u32::MAX - 2);
     host.stop().await;
 }
 
@@ -262,7 +301,7 @@ async fn shutdown_tells_everyone_to_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_behind() {
-    let host = Host::with_config(tickwire_tests::quick()).await;
+    let host = Host::with_config(quick()).await;
     for round in 0..20 {
         let mut raw = host.raw().await;
         raw.enter(&format!("ada.{round}")).await;

@@ -117,6 +117,8 @@ pub(crate) struct Session {
     clock: RoomClock,
     probe: Option<(u32, Instant)>,
     next_probe: Instant,
+    /// When to ask for the room again after it was refused for now.
+    next_join: Option<Instant>,
     next_nonce: u32,
     resync_asked: Option<Instant>,
     counts: Counts,
@@ -149,6 +151,7 @@ impl Session {
             clock: RoomClock::default(),
             probe: None,
             next_probe: now,
+            next_join: None,
             next_nonce: 0,
             resync_asked: None,
             counts: Counts::default(),
@@ -198,7 +201,7 @@ impl Session {
 
     /// When to call [`Session::handle_timeout`]; none without a room.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.is_playing().then_some(self.next_probe)
+        if self.is_playing() { Some(self.next_probe) } else { self.next_join }
     }
 
     // What happened.
@@ -230,12 +233,16 @@ impl Session {
             self.counts.evicted += 1;
         }
         self.state = State::Offline;
+        self.next_join = None;
         self.probe = None;
         self.updates.push_back(Update::Lost { code });
     }
 
     /// [`Session::deadline`] has come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.next_join.take_if(|at| now >= *at).is_some() {
+            self.join();
+        }
         if !self.is_playing() || now < self.next_probe {
             return;
         }
@@ -300,8 +307,11 @@ impl Session {
                 self.resume = None;
                 self.join();
             }
-            ServerMessage::Error(ErrorReply { code, message, .. }) => {
+            ServerMessage::Error(ErrorReply { code, message, retry_ms }) => {
                 self.counts.errors += 1;
+                if let (State::Joining, Some(wait)) = (self.state, retry_ms) {
+                    self.next_join = Some(now + Duration::from_millis(wait.into()));
+                }
                 self.updates.push_back(Update::Refused { code, message });
             }
             ServerMessage::Probe(Probe { nonce }) => {

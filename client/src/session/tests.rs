@@ -246,6 +246,23 @@ fn a_lost_seat_is_resumed_or_taken_anew() {
 }
 
 #[test]
+fn a_room_that_refuses_for_now_is_asked_again_in_time() {
+    let mut talk = Talk::new();
+    talk.session.handle_connected();
+    talk.hear(&ServerMessage::Accepted(Accepted { protocol: 1, player: "ada".into(), heartbeat_ms: 2000 }));
+    talk.said();
+    let refusal = |retry_ms| ErrorReply { code: ErrorCode::RoomFull, message: "full".into(), retry_ms };
+    talk.hear(&ServerMessage::Error(refusal(None)));
+    assert_eq!(talk.session.deadline(), None, "for good");
+    talk.hear(&ServerMessage::Error(refusal(Some(700))));
+    assert_eq!(talk.session.deadline(), Some(talk.now + Duration::from_millis(700)));
+    talk.now += Duration::from_millis(700);
+    talk.session.handle_timeout(talk.now);
+    assert_eq!(talk.said(), [ClientMessage::Join(Join { room: "lobby".into(), resume: None })]);
+    assert_eq!(talk.session.deadline(), None);
+}
+
+#[test]
 fn a_seat_that_another_client_has_used_counts_on_from_there() {
     let mut talk = Talk::playing();
     let body = talk.step(1, 41);

@@ -145,11 +145,17 @@ impl Encoder {
         }
     }
 
+    /// `base`, if a resync to the next tick can start there; none if it is out of reach or not yet come, and gets a keyframe.
+    pub fn resync_base(&self, base: Option<Tick>) -> Option<Tick> {
+        base.filter(|&base| base > 0 && base <= self.tick && self.tick - base <= RESYNC_WINDOW)
+    }
+
     /// Appends what brings a decoder at `base` to the last delta's tick; a keyframe if there is no base, or if it is out of
     /// reach or not yet come. Returns the base it starts from, none for a keyframe. Costs bytes by what was touched since.
     pub fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
         let tick = self.tick;
-        let base = base.filter(|&base| base > 0 && base < tick && tick - base <= RESYNC_WINDOW);
+        // From here to here is no way: whoever asks knows better why, and gets a keyframe.
+        let base = self.resync_base(base).filter(|&base| base < tick);
         let since = base.unwrap_or(0);
         let start = out.len();
         out.push(0);

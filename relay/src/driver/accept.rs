@@ -14,14 +14,15 @@ use tokio::sync::{Semaphore, watch};
 use super::http::{self, Page, Permits};
 use super::worker::Workers;
 use crate::auth::{Authenticator, DevelopmentTokens};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::lobby::{Lobby, OpenError};
 use crate::stats::RelayStats;
 
 /// How long to wait when the system has no more sockets to give.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs matches and the connections to them. Cheap to clone; all clones are the same relay. Its rooms end when the last is dropped.
+/// Runs matches and the connections to them. Cheap to clone; all clones are the same relay. Its rooms end with it: when the last clone is
+/// dropped and the last connection has ended.
 #[derive(Clone, Debug)]
 pub struct Relay {
     shared: Arc<Shared>,
@@ -69,7 +70,11 @@ impl RelayBuilder {
     }
 
     /// The relay; its worker threads start.
-    pub fn build(self) -> Relay {
+    ///
+    /// # Errors
+    /// The [`Config`] makes no sense.
+    pub fn build(self) -> Result<Relay, ConfigError> {
+        self.config.check()?;
         let config = Arc::new(self.config);
         let authenticator = self.authenticator.unwrap_or_else(|| {
             tracing::warn!("every token is believed: give the relay an authenticator before strangers can reach it");
@@ -86,7 +91,7 @@ impl RelayBuilder {
             workers: Workers::new(config.workers),
             config,
         };
-        Relay { shared: Arc::new(shared) }
+        Ok(Relay { shared: Arc::new(shared) })
     }
 }
 
@@ -125,7 +130,8 @@ impl Relay {
     }
 
     /// Accepts connections from `listener` until `shutdown` is ready. Then no new ones are accepted, everyone is told to come back later, and
-    /// the call returns when the last connection has ended, or after [`Config::shutdown_timeout`].
+    /// the call returns when the last connection has ended, or after [`Config::shutdown_timeout`]. A shutdown is the relay's end: it serves
+    /// once.
     ///
     /// # Errors
     /// The listener is broken. Running out of sockets is not an error: the relay waits and goes on.

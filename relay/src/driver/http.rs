@@ -59,7 +59,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, permits: Permi
     tokio::select! {
         biased;
         _ = closing.wait_for(|closing| *closing) => return,
-        served = http => if served.is_err() { return },
+        served = tokio::time::timeout(shared.config.http_timeout, http) => if !matches!(served, Ok(Ok(()))) { return },
     }
     let Some(upgrade) = upgrade.lock().ok().and_then(|mut upgrade| upgrade.take()) else { return };
     let Ok(upgraded) = upgrade.await else { return };

@@ -23,9 +23,9 @@ use super::accept::Shared;
 use crate::auth::Verdict;
 use crate::config::Config;
 use crate::limit::Gcra;
-use crate::lobby::{Place, RoomHandle};
 use crate::outbox::{Caps, Outbox, Sink, frame};
-use crate::room::{Command, JoinReply};
+use crate::place::Place;
+use crate::room::JoinReply;
 use crate::seat::Link;
 use crate::session::{Action, Session};
 
@@ -78,7 +78,7 @@ struct Connection {
     stream: Arc<TcpStream>,
     unauthenticated: Option<OwnedSemaphorePermit>,
     lookup: Option<Verdict>,
-    joining: Option<(RoomHandle, oneshot::Receiver<JoinReply>)>,
+    joining: Option<oneshot::Receiver<JoinReply>>,
     place: Option<Place>,
     /// The client closed in good order: its seat is not held.
     left: bool,
@@ -97,8 +97,7 @@ impl Connection {
         let end = self.converse().await;
         match self.place.take() {
             Some(place) if self.left => place.leave(),
-            Some(place) => place.lost(),
-            None => {}
+            place => drop(place),
         }
         if let End::Close(code, reason) = end {
             tracing::debug!(session = self.link.session, rtt = ?self.session.rtt(), %code, reason, "closing");
@@ -140,9 +139,9 @@ impl Connection {
                 () = timer.as_mut() => self.session.handle_timeout(Instant::now()),
                 verdict = or_never(self.lookup.as_mut()) => {
                     self.lookup = None;
-                    self.session.handle_verdict(verdict);
+                    self.session.handle_verdict(Instant::now(), verdict);
                 }
-                answer = or_never(self.joining.as_mut().map(|(_, answer)| answer)) => {
+                answer = or_never(self.joining.as_mut()) => {
                     self.joined(answer.unwrap_or_else(|_| Err(no_such_room())));
                 }
                 _ = self.stream.writable(), if look.waiting => {
@@ -211,19 +210,20 @@ impl Connection {
 
     fn join(&mut self, player: Player, room: &str, resume: Option<ResumeToken>) {
         let Some(room) = self.shared.lobby.find(room) else {
-            return self.session.handle_joined(Err(no_such_room()));
+            return self.session.handle_joined(Instant::now(), Err(no_such_room()));
         };
-        let (reply, answer) = oneshot::channel();
-        room.send(Command::Join { player, resume, link: self.link.clone(), reply });
-        self.joining = Some((room, answer));
+        let (place, answer) = Place::ask(room, player, resume, self.link.clone());
+        self.place = Some(place);
+        self.joining = Some(answer);
     }
 
     fn joined(&mut self, answer: JoinReply) {
-        let Some((room, _)) = self.joining.take() else { return };
-        self.session.handle_joined(answer.map(|joined| {
-            self.place = Some(Place::new(room, joined.seat, self.link.session));
-            (joined.schema, joined.tick_rate)
-        }));
+        self.joining = None;
+        if answer.is_err() {
+            self.place = None;
+        }
+        let answer = answer.map(|joined| (joined.schema, joined.tick_rate));
+        self.session.handle_joined(Instant::now(), answer);
     }
 
     fn send(&self, message: &ServerMessage) {

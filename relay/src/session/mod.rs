@@ -12,9 +12,12 @@ use tickwire_protocol::{
 };
 use tickwire_sim::Player;
 
+mod limits;
+
+use limits::{Class, Limits, Verdict};
+
 use crate::auth::AuthError;
 use crate::config::Config;
-use crate::limit::{Gcra, Rate};
 
 /// What a session wants done. Taken by [`Session::poll`] after every `handle_*`.
 #[derive(Debug, PartialEq)]
@@ -47,7 +50,7 @@ enum State {
     /// The authenticator is asked.
     LookingUp { until: Instant },
     /// Authenticated, in no room.
-    Idle { player: Player },
+    Idle { player: Player, until: Instant },
     /// A room is asked for a seat.
     Joining { player: Player },
     /// In a room.
@@ -70,32 +73,12 @@ pub(crate) struct Session {
     rtt: Option<Duration>,
 }
 
-/// How much this client may still say.
-#[derive(Debug)]
-struct Limits {
-    control: Gcra,
-    inputs: Gcra,
-    excess: Gcra,
-    /// The client was told at this time that it says too much.
-    warned: Option<Instant>,
-}
-
-/// A client is told at most once in this time that something is dropped.
-const WARN_EVERY: Duration = Duration::from_secs(1);
-
 impl Session {
     pub(crate) fn new(now: Instant, config: Arc<Config>) -> Self {
-        let limits = Limits {
-            control: Gcra::new(config.control_messages),
-            // Replaced by the room's when there is one.
-            inputs: Gcra::new(Rate { per_second: 1, burst: 1 }),
-            excess: Gcra::new(config.excess),
-            warned: None,
-        };
         Self {
             state: State::AwaitingToken { until: now + config.handshake_timeout },
             actions: VecDeque::new(),
-            limits,
+            limits: Limits::new(&config),
             heard: now,
             next_ping: now + config.heartbeat,
             ping_sent: None,
@@ -115,6 +98,7 @@ impl Session {
     pub(crate) fn deadline(&self) -> Instant {
         let state = match self.state {
             State::AwaitingToken { until } | State::LookingUp { until } => until,
+            State::Idle { until, .. } => until.min(self.heard + self.config.unresponsive),
             _ => self.heard + self.config.unresponsive,
         };
         state.min(self.next_ping)
@@ -135,14 +119,20 @@ impl Session {
     /// A binary message came.
     pub(crate) fn handle_binary(&mut self, now: Instant, bytes: Bytes) {
         self.heard = now;
+        let mut empty = true;
         for message in ClientMessage::decode_all(bytes) {
             if matches!(self.state, State::Closed) {
                 return;
             }
+            empty = false;
             match message {
                 Ok(message) => self.handle_message(now, message),
                 Err(error) => self.close(CloseCode::Malformed, error.to_string()),
             }
+        }
+        // Nothing, or nothing that this version knows, costs as much as something.
+        if empty {
+            self.allow(now, Class::Control);
         }
     }
 
@@ -154,7 +144,7 @@ impl Session {
     /// A ping came and was answered.
     pub(crate) fn handle_ping(&mut self, now: Instant) {
         self.heard = now;
-        let _ = self.allow(now, |limits| &mut limits.control);
+        self.allow(now, Class::Control);
     }
 
     /// A pong came.
@@ -163,7 +153,7 @@ impl Session {
         if let Some(sent) = self.ping_sent.take() {
             self.rtt = Some(now - sent);
         }
-        let _ = self.allow(now, |limits| &mut limits.control);
+        self.allow(now, Class::Control);
     }
 
     /// The socket took bytes that had waited.
@@ -173,13 +163,13 @@ impl Session {
 
     /// The room has not taken the last inputs yet, and this one was dropped.
     pub(crate) fn handle_input_dropped(&mut self, now: Instant) {
-        if self.may_warn(now) {
+        if self.limits.may_warn(now) {
             self.refuse(ErrorCode::RateLimited, "too many inputs wait for their tick: this one was dropped");
         }
     }
 
     /// The authenticator has spoken.
-    pub(crate) fn handle_verdict(&mut self, verdict: Result<Player, AuthError>) {
+    pub(crate) fn handle_verdict(&mut self, now: Instant, verdict: Result<Player, AuthError>) {
         if !matches!(self.state, State::LookingUp { .. }) {
             return;
         }
@@ -190,7 +180,7 @@ impl Session {
                     player: player.name.clone(),
                     heartbeat_ms: self.config.heartbeat.as_millis() as u32,
                 }));
-                self.state = State::Idle { player };
+                self.state = self.idle(now, player);
             }
             Err(error @ AuthError::Refused) => self.close(CloseCode::Unauthorized, error.to_string()),
             Err(error @ AuthError::Unavailable) => self.close(CloseCode::Overloaded, error.to_string()),
@@ -198,16 +188,16 @@ impl Session {
     }
 
     /// The room has answered: a seat (the welcome is sent by the room itself) or why not.
-    pub(crate) fn handle_joined(&mut self, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
+    pub(crate) fn handle_joined(&mut self, now: Instant, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
         let State::Joining { player } = std::mem::replace(&mut self.state, State::Closed) else { return };
         self.state = match answer {
             Ok((schema, tick_rate)) => {
-                self.limits.inputs = Gcra::new(self.config.inputs(tick_rate));
+                self.limits.set_inputs(self.config.inputs(tick_rate));
                 State::Playing { player, schema }
             }
             Err(reply) => {
                 self.send(ServerMessage::Error(reply));
-                State::Idle { player }
+                self.idle(now, player)
             }
         };
     }
@@ -225,6 +215,9 @@ impl Session {
             }
             State::LookingUp { until } if now >= until => {
                 return self.close(CloseCode::TooSlow, "the token could not be looked up in time");
+            }
+            State::Idle { until, .. } if now >= until => {
+                return self.close(CloseCode::TooSlow, "no room was joined in time");
             }
             State::Closed => return,
             _ => {}
@@ -245,7 +238,12 @@ impl Session {
         if let ClientMessage::Input(input) = message {
             return self.handle_input(now, input);
         }
-        if !self.allow(now, |limits| &mut limits.control) {
+        let class = match message {
+            ClientMessage::Join(_) => Class::Join,
+            ClientMessage::Resync(_) => Class::Resync,
+            _ => Class::Control,
+        };
+        if !self.allow(now, class) {
             return;
         }
         match message {
@@ -254,7 +252,7 @@ impl Session {
                 self.close(CloseCode::Malformed, "authenticate first");
             }
             ClientMessage::Join(join) => self.handle_join(join),
-            ClientMessage::Leave => self.handle_leave(),
+            ClientMessage::Leave => self.handle_leave(now),
             ClientMessage::Resync(resync) if self.is_playing() => {
                 self.actions.push_back(Action::Resync { base: resync.base });
             }
@@ -287,7 +285,7 @@ impl Session {
 
     fn handle_join(&mut self, join: Join) {
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Idle { player } => {
+            State::Idle { player, .. } => {
                 let Join { room, resume } = join;
                 self.actions.push_back(Action::Join { player: player.clone(), room, resume });
                 self.state = State::Joining { player };
@@ -299,11 +297,11 @@ impl Session {
         }
     }
 
-    fn handle_leave(&mut self) {
+    fn handle_leave(&mut self, now: Instant) {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Playing { player, .. } => {
                 self.actions.push_back(Action::Leave);
-                self.state = State::Idle { player };
+                self.state = self.idle(now, player);
             }
             state => {
                 self.state = state;
@@ -316,24 +314,21 @@ impl Session {
         let State::Playing { schema, .. } = &self.state else {
             if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) {
                 self.close(CloseCode::Malformed, "authenticate first");
-            } else if self.allow(now, |limits| &mut limits.control) {
+            } else if self.allow(now, Class::Control) {
                 // Sent before the client heard that it is out of the room.
                 self.refuse(ErrorCode::NotJoined, "join a room first");
             }
             return;
         };
         let schema = schema.clone();
-        if !self.allow(now, |limits| &mut limits.inputs) {
+        if !self.allow(now, Class::Input) {
             return;
         }
         match wire::check_record(&schema.input, &input.record) {
             Ok(()) => self.actions.push_back(Action::Input(input)),
             // As costly as a message too many.
-            Err(error) if self.tolerate(now) => {
-                if self.may_warn(now) {
-                    self.refuse(ErrorCode::InputRefused, &error.to_string());
-                }
-            }
+            Err(_) if !self.limits.tolerates(now) => self.flood(),
+            Err(error) if self.limits.may_warn(now) => self.refuse(ErrorCode::InputRefused, &error.to_string()),
             Err(_) => {}
         }
     }
@@ -342,33 +337,27 @@ impl Session {
         matches!(self.state, State::Playing { .. })
     }
 
-    /// Whether a message may pass this limit. One too many is dropped with a warning; too many of those end the session.
-    fn allow(&mut self, now: Instant, limit: impl FnOnce(&mut Limits) -> &mut Gcra) -> bool {
-        let Err(wait) = limit(&mut self.limits).check(now, 1) else { return true };
-        if self.tolerate(now) && self.may_warn(now) {
-            self.send(ServerMessage::Error(ErrorReply {
+    fn idle(&self, now: Instant, player: Player) -> State {
+        State::Idle { player, until: now + self.config.idle_timeout }
+    }
+
+    /// Whether a message of this class may pass.
+    fn allow(&mut self, now: Instant, class: Class) -> bool {
+        match self.limits.check(now, class) {
+            Verdict::Pass => return true,
+            Verdict::Refuse { wait } => self.send(ServerMessage::Error(ErrorReply {
                 code: ErrorCode::RateLimited,
                 message: "too many messages: this one was dropped".into(),
                 retry_ms: Some(wait.as_millis() as u32 + 1),
-            }));
+            })),
+            Verdict::Drop => {}
+            Verdict::Evict => self.flood(),
         }
         false
     }
 
-    fn tolerate(&mut self, now: Instant) -> bool {
-        let tolerated = self.limits.excess.check(now, 1).is_ok();
-        if !tolerated {
-            self.close(CloseCode::Flood, CloseCode::Flood.reason());
-        }
-        tolerated
-    }
-
-    fn may_warn(&mut self, now: Instant) -> bool {
-        let may = self.limits.warned.is_none_or(|at| now >= at + WARN_EVERY);
-        if may {
-            self.limits.warned = Some(now);
-        }
-        may
+    fn flood(&mut self) {
+        self.close(CloseCode::Flood, CloseCode::Flood.reason());
     }
 
     fn refuse(&mut self, code: ErrorCode, message: &str) {

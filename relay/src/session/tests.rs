@@ -19,7 +19,7 @@ impl Talk {
     fn authenticated() -> Self {
         let mut talk = Self::new();
         talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
-        talk.session.handle_verdict(Ok(Player { id: "ada".into(), name: "ada".into() }));
+        talk.session.handle_verdict(talk.now, Ok(Player { id: "ada".into(), name: "ada".into() }));
         talk.actions();
         talk
     }
@@ -31,7 +31,7 @@ impl Talk {
         let field = Field { name: "x".into(), kind, predict: Predict::Auto };
         let input = Shape { name: "Input".into(), fields: vec![field] };
         let schema = Schema { components: vec![], input, events: vec![] };
-        talk.session.handle_joined(Ok((Arc::new(schema), 30)));
+        talk.session.handle_joined(talk.now, Ok((Arc::new(schema), 30)));
         talk.actions();
         talk
     }
@@ -101,7 +101,7 @@ fn a_token_has_three_seconds_and_its_verdict_five() {
 fn a_verdict_that_comes_too_late_is_nothing() {
     let mut talk = Talk::new();
     talk.pass(4_000);
-    talk.session.handle_verdict(Ok(Player { id: "ada".into(), name: "ada".into() }));
+    talk.session.handle_verdict(talk.now, Ok(Player { id: "ada".into(), name: "ada".into() }));
     assert!(talk.actions().is_empty() && !talk.session.is_authenticated());
 }
 
@@ -111,7 +111,7 @@ fn a_lookup_that_fails_may_be_tried_again() {
     for (error, code) in verdicts {
         let mut talk = Talk::new();
         talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
-        talk.session.handle_verdict(Err(error));
+        talk.session.handle_verdict(talk.now, Err(error));
         assert_eq!(closed(&talk.actions()), Some(code));
         assert_eq!(code.retry(), error == AuthError::Unavailable);
     }
@@ -204,6 +204,63 @@ fn one_room_at_a_time() {
     assert_eq!(refused(&talk.actions()), [ErrorCode::NotJoined; 3]);
     talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
     assert!(matches!(talk.actions()[..], [Action::Join { .. }]));
+}
+
+#[test]
+fn a_player_who_goes_nowhere_is_sent_away() {
+    let mut talk = Talk::authenticated();
+    for _ in 0..29 {
+        assert_eq!(closed(&talk.pass(1_000)), None);
+        talk.session.handle_pong(talk.now);
+    }
+    assert_eq!(closed(&talk.pass(1_000)), Some(CloseCode::TooSlow));
+}
+
+#[test]
+fn joins_come_one_a_second_and_each_refusal_is_told() {
+    let mut talk = Talk::authenticated();
+    let join = |talk: &mut Talk| {
+        talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
+        let actions = talk.actions();
+        if matches!(actions[..], [Action::Join { .. }]) {
+            let reply = ErrorReply { code: ErrorCode::RoomNotFound, message: "no".into(), retry_ms: None };
+            talk.session.handle_joined(talk.now, Err(reply));
+            talk.actions();
+        }
+        refused(&actions)
+    };
+    for _ in 0..5 {
+        assert_eq!(join(&mut talk), []);
+    }
+    for _ in 0..3 {
+        assert_eq!(join(&mut talk), [ErrorCode::RateLimited]);
+    }
+    talk.now += Duration::from_secs(1);
+    assert_eq!(join(&mut talk), []);
+}
+
+#[test]
+fn resyncs_have_a_limit_of_their_own() {
+    let mut talk = Talk::playing();
+    for _ in 0..4 {
+        talk.say(&ClientMessage::Resync(tickwire_protocol::Resync { base: Some(1) }));
+        assert_eq!(talk.actions(), [Action::Resync { base: Some(1) }]);
+    }
+    talk.say(&ClientMessage::Resync(tickwire_protocol::Resync { base: Some(1) }));
+    assert_eq!(refused(&talk.actions()), [ErrorCode::RateLimited]);
+    talk.say(&ClientMessage::Probe(Probe { nonce: 1 }));
+    assert_eq!(talk.actions(), [Action::ProbeReply { nonce: 1 }]);
+}
+
+#[test]
+fn messages_with_nothing_in_them_count() {
+    let mut talk = Talk::playing();
+    let ended = (0..300).position(|_| {
+        talk.session.handle_binary(talk.now, Bytes::new());
+        closed(&talk.actions()).is_some()
+    });
+    // The token was the first of 60 at once; 120 more are too many.
+    assert_eq!(ended, Some(59 + 120));
 }
 
 #[test]
