@@ -12,7 +12,8 @@
  * ```
  *
  * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows.
- * Handlers that are attached right after it was made miss nothing. Events:
+ * A room that is refused for now is asked for again when the relay says. Handlers that are attached right after it was made miss
+ * nothing. Events:
  *
  * | name | value | when |
  * |---|---|---|

@@ -179,6 +179,20 @@ test("a refused resume joins anew on the same connection", (t) => {
   assert.equal(sockets.length, 1);
 });
 
+test("a room that refuses for now is asked again in time", (t) => {
+  const relay = fake.start(t);
+  relay.socket.open();
+  relay.socket.say(fake.accepted(), fake.error(ROOM_FULL));
+  relay.pass(3000);
+  const joins = () => relay.socket.kinds.filter((kind) => kind === "Join").length;
+  assert.equal(joins(), 1, "refused for good");
+  relay.socket.say(fake.error(ROOM_FULL, 1500));
+  relay.pass(1499);
+  assert.equal(joins(), 1);
+  relay.pass(1);
+  assert.equal(joins(), 2);
+});
+
 describe("a close of the relay", () => {
   for (const { code, retry, reason } of rows) {
     test(`${code} is ${retry ? "tried again" : "the end"}`, (t) => {
