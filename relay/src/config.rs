@@ -1,5 +1,6 @@
 //! Every limit of a relay with its default. None is infinite.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::limit::Rate;
@@ -55,6 +56,17 @@ pub struct Config {
     pub connections: usize,
     /// Connections at once that have not shown a valid token. Default 256.
     pub unauthenticated: usize,
+    /// Connections at once from one address (of IPv6: from one /64). Default 32: a household, a school's room.
+    pub address_connections: u32,
+    /// New connections from one address. Default 10 a second, 32 at once.
+    pub address_rate: Rate,
+    /// Wrong tokens from one address in a minute, before its next are answered with 429. Default 5.
+    pub address_failures: u32,
+    /// Whether this machine's own connections are spared the limits by address. Default yes: a proxy, bots, tests.
+    pub exempt_loopback: bool,
+    /// Proxies in front of the relay. For a connection from one of them, the last address in its `x-forwarded-for` that is not itself a
+    /// proxy is the one that counts; from anyone else the header is ignored. Default none.
+    pub proxies: Vec<IpAddr>,
     /// Rooms at once. Default 1,024.
     pub rooms: usize,
     /// How long a seat is held after its connection is lost. Default 20 s: a tunnel, a reload, another network.
@@ -90,6 +102,11 @@ impl Default for Config {
             waiting_inputs: 32,
             connections: 8192,
             unauthenticated: 256,
+            address_connections: 32,
+            address_rate: Rate { per_second: 10, burst: 32 },
+            address_failures: 5,
+            exempt_loopback: true,
+            proxies: Vec::new(),
             rooms: 1024,
             seat_hold: Duration::from_secs(20),
             origins: Vec::new(),
@@ -146,6 +163,8 @@ impl Config {
             ("waiting_inputs", self.waiting_inputs as usize, MANY),
             ("connections", self.connections, MANY),
             ("unauthenticated", self.unauthenticated, MANY),
+            ("address_connections", self.address_connections as usize, MANY),
+            ("address_failures", self.address_failures as usize, MANY),
             ("rooms", self.rooms, MANY),
             ("workers", self.workers, 1024),
         ] {

@@ -7,6 +7,7 @@ mod auth;
 mod config;
 mod driver;
 mod fanout;
+mod gate;
 mod limit;
 mod lobby;
 mod outbox;

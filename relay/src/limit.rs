@@ -21,20 +21,34 @@ pub(crate) struct Gcra {
 
 impl Gcra {
     pub(crate) fn new(rate: Rate) -> Self {
-        let unit = Duration::from_secs(1) / rate.per_second.max(1);
-        Self { unit, tolerance: unit * rate.burst.max(1), empty_at: None }
+        Self::per(Duration::from_secs(1) / rate.per_second.max(1), rate.burst)
+    }
+
+    /// One unit in so much time, and `burst` at once.
+    pub(crate) fn per(unit: Duration, burst: u32) -> Self {
+        Self { unit, tolerance: unit * burst.max(1), empty_at: None }
     }
 
     /// Lets `units` pass, or says how long to wait until they would.
     pub(crate) fn check(&mut self, now: Instant, units: u32) -> Result<(), Duration> {
-        let empty_at = self.empty_at.map_or(now, |at| at.max(now)) + self.unit * units;
-        match empty_at.checked_duration_since(now + self.tolerance) {
-            Some(wait) if wait > Duration::ZERO => Err(wait),
-            _ => {
-                self.empty_at = Some(empty_at);
+        match self.wait(now, units) {
+            Some(wait) => Err(wait),
+            None => {
+                self.empty_at = Some(self.after(now, units));
                 Ok(())
             }
         }
+    }
+
+    /// How long to wait until `units` could pass; none if they could now.
+    pub(crate) fn wait(&self, now: Instant, units: u32) -> Option<Duration> {
+        let wait = self.after(now, units).saturating_duration_since(now + self.tolerance);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// When the bucket would be empty again.
+    fn after(&self, now: Instant, units: u32) -> Instant {
+        self.empty_at.map_or(now, |at| at.max(now)) + self.unit * units
     }
 }
 

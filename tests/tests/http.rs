@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tickwire::{Config, Page, Relay, SimOptions};
+use tickwire_protocol::CloseCode;
 use tickwire_tests::{Host, patiently, quick};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -122,5 +123,74 @@ async fn who_asks_for_pages_without_end_is_ended() {
         answers
     });
     assert!(answers.await > 1, "it was served before");
+    host.stop().await;
+}
+
+/// Limits by address that hold for this machine, too.
+fn by_address() -> Config {
+    Config { exempt_loopback: false, address_connections: 3, ..Config::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_so_many_connections() {
+    let host = Host::with_config(by_address()).await;
+    let mut players = Vec::new();
+    for name in ["ada", "bob", "eve"] {
+        players.push(host.player(name).await);
+    }
+    let mut refused = TcpStream::connect(host.addr).await.expect("the system accepts");
+    let closed = patiently(refused.read(&mut [0; 16])).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    players.pop();
+    host.player("mia").await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_tokens_bar_their_address() {
+    let host = Host::with_config(by_address()).await;
+    for _ in 0..5 {
+        let mut raw = host.raw().await;
+        raw.auth("<no name>").await;
+        assert_eq!(raw.closed().await, CloseCode::Unauthorized);
+    }
+    let answer = ask(&host, UPGRADE).await;
+    assert!(status(&answer) == "429" && answer.ends_with("too many wrong tokens from this address\n"), "{answer}");
+    assert_eq!(status(&ask(&host, "GET /healthz HTTP/1.1\r\nhost: x\r\n").await), "200", "pages need no token");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_forwarding_header_dodges_nothing_and_a_proxys_counts() {
+    let forwarded = |address: &str| format!("{UPGRADE}x-forwarded-for: {address}\r\n");
+    let open = async |host: &Host, head: String| {
+        let mut stream = TcpStream::connect(host.addr).await.expect("the relay listens");
+        stream.write_all(format!("{head}\r\n").as_bytes()).await.expect("the relay reads");
+        let mut answer = [0; 12];
+        let read = patiently(stream.read(&mut answer)).await.unwrap_or(0);
+        (stream, String::from_utf8_lossy(&answer[..read]).into_owned())
+    };
+    let host = Host::with_config(by_address()).await;
+    let mut streams = Vec::new();
+    for index in 0..3 {
+        streams.push(open(&host, forwarded(&format!("192.0.2.{index}"))).await);
+    }
+    let (_, fourth) = open(&host, forwarded("192.0.2.9")).await;
+    assert_eq!(fourth, "", "it is this machine that has three already");
+    host.stop().await;
+
+    let proxies = vec!["127.0.0.1".parse().expect("it is an address")];
+    let host = Host::with_config(Config { proxies, ..by_address() }).await;
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        // What a client writes itself stands before what the proxy adds.
+        let (stream, answer) = open(&host, forwarded("198.51.100.7, 192.0.2.1")).await;
+        assert_eq!(answer, "HTTP/1.1 101");
+        streams.push(stream);
+    }
+    let (_, fourth) = open(&host, forwarded("203.0.113.5, 192.0.2.1, 127.0.0.1")).await;
+    assert_eq!(fourth, "HTTP/1.1 429");
+    let (_, other) = open(&host, forwarded("192.0.2.2")).await;
+    assert_eq!(other, "HTTP/1.1 101");
     host.stop().await;
 }

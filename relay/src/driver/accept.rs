@@ -1,6 +1,7 @@
 //! The relay itself: built by the embedder, accepting connections until it is told to stop.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::http::{self, Page, Permits};
 use super::worker::Workers;
 use crate::auth::{Authenticator, DevelopmentTokens};
 use crate::config::{Config, ConfigError};
+use crate::gate::Gate;
 use crate::lobby::{Lobby, OpenError};
 use crate::stats::RelayStats;
 
@@ -39,6 +41,7 @@ pub(super) struct Shared {
     pub(super) closing: watch::Sender<bool>,
     connections: Arc<Semaphore>,
     unauthenticated: Arc<Semaphore>,
+    pub(super) gate: Arc<Gate>,
     workers: Workers,
 }
 
@@ -88,6 +91,7 @@ impl RelayBuilder {
             closing: watch::Sender::new(false),
             connections: Arc::new(Semaphore::new(config.connections)),
             unauthenticated: Arc::new(Semaphore::new(config.unauthenticated)),
+            gate: Arc::new(Gate::new(&config)),
             workers: Workers::new(config.workers),
             config,
         };
@@ -144,7 +148,7 @@ impl Relay {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.accept(stream),
+                Ok((stream, peer)) => self.accept(stream, peer.ip()),
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -161,20 +165,31 @@ impl Relay {
         Ok(())
     }
 
-    fn accept(&self, stream: TcpStream) {
-        let shared = self.shared.clone();
-        let permits = shared.connections.clone().try_acquire_owned().and_then(|connection| {
-            let unauthenticated = shared.unauthenticated.clone().try_acquire_owned()?;
-            Ok(Permits { connection, unauthenticated })
-        });
-        let Ok(permits) = permits else {
-            tracing::debug!("a connection was refused: too many are open");
-            return;
+    fn accept(&self, stream: TcpStream, peer: IpAddr) {
+        match self.shared.permits(peer) {
+            Ok(permits) => {
+                // Both only make things faster.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_send_buffer_size(self.shared.config.send_buffer);
+                tokio::spawn(http::serve(stream, self.shared.clone(), permits));
+            }
+            Err(reason) => tracing::debug!(%peer, reason, "a connection was refused"),
+        }
+    }
+}
+
+impl Shared {
+    /// What a new connection counts against, or why there can be none.
+    fn permits(&self, peer: IpAddr) -> Result<Permits, String> {
+        let full = |_| "too many connections are open".to_owned();
+        let connection = self.connections.clone().try_acquire_owned().map_err(full)?;
+        let unauthenticated = self.unauthenticated.clone().try_acquire_owned().map_err(full)?;
+        let visit = match self.config.proxies.contains(&peer.to_canonical()) {
+            // Counted when it has said for whom it comes.
+            true => self.gate.wave_through(),
+            false => self.gate.admit(Instant::now(), peer).map_err(|barred| barred.to_string())?,
         };
-        // Both only make things faster.
-        let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(&stream).set_send_buffer_size(shared.config.send_buffer);
-        tokio::spawn(http::serve(stream, shared, permits));
+        Ok(Permits { connection, unauthenticated, visit, peer: peer.to_canonical() })
     }
 }
 

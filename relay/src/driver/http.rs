@@ -1,7 +1,9 @@
 //! What comes before a WebSocket: one HTTP/1.1 connection, its pages, its health, and its upgrade.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tickwire_protocol::SUBPROTOCOL;
@@ -18,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::accept::Shared;
 use super::socket;
+use crate::gate::Visit;
 
 /// Bytes of one request's head.
 const MAX_REQUEST: usize = 8 * 1024;
@@ -39,14 +43,18 @@ pub(super) struct Permits {
     pub(super) connection: OwnedSemaphorePermit,
     /// One of those that have not shown a token.
     pub(super) unauthenticated: OwnedSemaphorePermit,
+    /// One of its address's.
+    pub(super) visit: Visit,
+    /// Who is at the other end: a client or a proxy.
+    pub(super) peer: IpAddr,
 }
 
 /// Serves one connection until it closes or becomes a WebSocket, and that to its end.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, permits: Permits) {
-    let Permits { connection: _connection, unauthenticated } = permits;
-    let upgrade = Arc::new(Mutex::new(None));
+    let Permits { connection: _connection, unauthenticated, visit, peer } = permits;
+    let door = Door { peer, upgrade: Mutex::new(None), visit: Mutex::new(visit) };
     let service = service_fn(|request| {
-        let answer = answer(request, &shared, &upgrade);
+        let answer = answer(request, &shared, &door);
         async { Ok::<_, Infallible>(answer) }
     });
     let http = http1::Builder::new()
@@ -61,20 +69,54 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, permits: Permi
         _ = closing.wait_for(|closing| *closing) => return,
         served = tokio::time::timeout(shared.config.http_timeout, http) => if !matches!(served, Ok(Ok(()))) { return },
     }
-    let Some(upgrade) = upgrade.lock().ok().and_then(|mut upgrade| upgrade.take()) else { return };
+    let (Ok(Some(upgrade)), Ok(visit)) = (door.upgrade.into_inner(), door.visit.into_inner()) else { return };
     let Ok(upgraded) = upgrade.await else { return };
     if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
-        socket::serve(parts.io.into_inner(), parts.read_buf, shared, unauthenticated).await;
+        let permits = socket::Permits { unauthenticated, visit };
+        socket::serve(parts.io.into_inner(), parts.read_buf, shared, permits).await;
     }
 }
 
-type Upgrade = Mutex<Option<hyper::upgrade::OnUpgrade>>;
+/// What the requests of one connection share.
+struct Door {
+    peer: IpAddr,
+    /// What becomes of the connection after the answer to its last request.
+    upgrade: Mutex<Option<OnUpgrade>>,
+    /// Of the address that counts.
+    visit: Mutex<Visit>,
+}
 
-fn answer(mut request: Request<Incoming>, shared: &Shared, upgrade: &Upgrade) -> Response<Full<Bytes>> {
+impl Door {
+    /// Counts the client behind a proxy, and asks whether the address may show a token.
+    fn enter(&self, headers: &HeaderMap, shared: &Shared) -> Result<(), Refusal> {
+        let busy = |reason| (StatusCode::TOO_MANY_REQUESTS, reason);
+        let now = Instant::now();
+        let mut visit = self.visit.lock().map_err(|_| busy("try again\n"))?;
+        let proxies = &shared.config.proxies;
+        if let Some(client) = proxies.contains(&self.peer).then(|| forwarded_for(headers, proxies)).flatten() {
+            *visit = shared.gate.admit(now, client).map_err(|_| busy("too many connections from this address\n"))?;
+        }
+        if visit.may_try(now) { Ok(()) } else { Err(busy("too many wrong tokens from this address\n")) }
+    }
+}
+
+/// A status and the reason for people.
+type Refusal = (StatusCode, &'static str);
+
+/// The last address that a proxy names and that is no proxy itself: what stands before it anyone may have written.
+fn forwarded_for(headers: &HeaderMap, proxies: &[IpAddr]) -> Option<IpAddr> {
+    let values = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
+    let addresses: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let addresses = addresses.iter().rev().map_while(|text| text.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
+    addresses.into_iter().find(|address| !proxies.contains(address))
+}
+
+fn answer(mut request: Request<Incoming>, shared: &Shared, door: &Door) -> Response<Full<Bytes>> {
     if request.headers().contains_key(header::UPGRADE) {
-        return match check_upgrade(&request, shared) {
+        let checked = check_upgrade(&request, shared);
+        return match checked.and_then(|accept| door.enter(request.headers(), shared).map(|()| accept)) {
             Ok(accept) => {
-                if let Ok(mut upgrade) = upgrade.lock() {
+                if let Ok(mut upgrade) = door.upgrade.lock() {
                     *upgrade = Some(hyper::upgrade::on(&mut request));
                 }
                 switching(accept)
@@ -93,7 +135,7 @@ fn answer(mut request: Request<Incoming>, shared: &Shared, upgrade: &Upgrade) ->
 }
 
 /// The answer to the client's key, if this is a WebSocket request that we serve.
-fn check_upgrade<B>(request: &Request<B>, shared: &Shared) -> Result<String, (StatusCode, &'static str)> {
+fn check_upgrade<B>(request: &Request<B>, shared: &Shared) -> Result<String, Refusal> {
     let headers = request.headers();
     let bad = |reason| Err((StatusCode::BAD_REQUEST, reason));
     if request.method() != Method::GET || !lists(headers, header::UPGRADE, "websocket") {

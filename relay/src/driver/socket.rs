@@ -20,8 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::accept::Shared;
-use crate::auth::Verdict;
+use crate::auth::{AuthError, Verdict};
 use crate::config::Config;
+use crate::gate::Visit;
 use crate::limit::Gcra;
 use crate::outbox::{Caps, Outbox, Sink, frame};
 use crate::place::Place;
@@ -29,14 +30,16 @@ use crate::room::JoinReply;
 use crate::seat::Link;
 use crate::session::{Action, Session};
 
-/// Serves one WebSocket connection to its end. `read_ahead` was read with the upgrade request; `unauthenticated` is given back when
-/// the token is accepted.
-pub(super) async fn serve(
-    stream: TcpStream,
-    read_ahead: Bytes,
-    shared: Arc<Shared>,
-    unauthenticated: OwnedSemaphorePermit,
-) {
+/// What a WebSocket connection counts against.
+pub(super) struct Permits {
+    /// Given back when the token is accepted.
+    pub(super) unauthenticated: OwnedSemaphorePermit,
+    /// Held to the end.
+    pub(super) visit: Visit,
+}
+
+/// Serves one WebSocket connection to its end. `read_ahead` was read with the upgrade request.
+pub(super) async fn serve(stream: TcpStream, read_ahead: Bytes, shared: Arc<Shared>, permits: Permits) {
     let config = &shared.config;
     let stream = Arc::new(stream);
     let caps = Caps { bytes: config.outbox_bytes, frames: config.outbox_frames };
@@ -50,7 +53,8 @@ pub(super) async fn serve(
         session: Session::new(Instant::now(), config.clone()),
         websocket,
         stream,
-        unauthenticated: Some(unauthenticated),
+        unauthenticated: Some(permits.unauthenticated),
+        visit: permits.visit,
         lookup: None,
         joining: None,
         place: None,
@@ -77,6 +81,7 @@ struct Connection {
     websocket: WebSocketStream<Adapter>,
     stream: Arc<TcpStream>,
     unauthenticated: Option<OwnedSemaphorePermit>,
+    visit: Visit,
     lookup: Option<Verdict>,
     joining: Option<oneshot::Receiver<JoinReply>>,
     place: Option<Place>,
@@ -139,7 +144,11 @@ impl Connection {
                 () = timer.as_mut() => self.session.handle_timeout(Instant::now()),
                 verdict = or_never(self.lookup.as_mut()) => {
                     self.lookup = None;
-                    self.session.handle_verdict(Instant::now(), verdict);
+                    let now = Instant::now();
+                    if verdict == Err(AuthError::Refused) {
+                        self.visit.failed(now);
+                    }
+                    self.session.handle_verdict(now, verdict);
                 }
                 answer = or_never(self.joining.as_mut()) => {
                     self.joined(answer.unwrap_or_else(|_| Err(no_such_room())));
