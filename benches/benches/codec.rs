@@ -26,7 +26,9 @@ fn play(trace: &Trace, schema: &Arc<Schema>) -> (Duration, Duration, u32) {
         replay.step(tick);
         delta.clear();
         let start = Instant::now();
+        encoder.observe(replay.tables());
         encoder.delta(replay.tables(), tick.tick, false, &mut delta);
+        replay.tables().settle();
         let encoded = Instant::now();
         black_box(decoder.apply(&delta)).expect("each follows the last");
         if index >= WARM_UP {

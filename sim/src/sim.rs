@@ -256,7 +256,9 @@ impl<G: Game> Sim<G> {
         let with_hash = self.tick / every != self.encoder.tick() / every;
         self.delta.clear();
         let tables = &mut self.world.resource_mut::<Captured>().0;
+        self.encoder.observe(tables);
         self.encoder.delta(tables, self.tick, with_hash, &mut self.delta);
+        tables.settle();
         &self.delta
     }
 

@@ -220,7 +220,7 @@ async fn a_panic_ends_its_room_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_ends_before_its_tick_would_wrap() {
-    let options = SimOptions { first_tick: u32::MAX - 60, seats: 2, ..SimOptions::default() };
+    let options = SimOptions { first_tick: u32::MAX - 150, seats: 2, ..SimOptions::default() };
     let host = Host::with(Relay::builder(), options).await;
     let mut ada = host.player("ada").await;
     let seat = ada.seat().expect("in the room");

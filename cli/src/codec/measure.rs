@@ -47,7 +47,9 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Report {
         replay.step(tick);
         delta.clear();
         let start = Instant::now();
+        encoder.observe(replay.tables());
         encoder.delta(replay.tables(), tick.tick, tick.tick.is_multiple_of(HASH_EVERY), &mut delta);
+        replay.tables().settle();
         let encoded = start.elapsed();
         let start = Instant::now();
         let mut equal = steady.apply(&delta).is_ok();

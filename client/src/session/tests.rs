@@ -70,7 +70,9 @@ impl Talk {
         self.tables.table(0).set(0, |row| SeatRow { seat: SeatId(3), sequence, connected: true }.write(row));
         self.tables.table(1).set(1, |row| row.int(x));
         let mut body = Vec::new();
-        self.encoder.delta(&mut self.tables, self.tick, self.tick.is_multiple_of(4), &mut body);
+        self.encoder.observe(&self.tables);
+        self.encoder.delta(&self.tables, self.tick, self.tick.is_multiple_of(4), &mut body);
+        self.tables.settle();
         body.into()
     }
 

@@ -34,6 +34,45 @@ impl Bits {
         there
     }
 
+    /// Adds `slot` or takes it out.
+    pub(crate) fn put(&mut self, slot: Slot, there: bool) {
+        if there {
+            self.insert(slot);
+        } else {
+            self.remove(slot);
+        }
+    }
+
+    /// The slots of a block of 64, the first lowest.
+    pub(crate) fn word(&self, block: usize) -> u64 {
+        self.words.get(block).copied().unwrap_or(0)
+    }
+
+    /// Adds slots of a block.
+    pub(crate) fn merge_word(&mut self, block: usize, slots: u64) {
+        if self.words.len() <= block {
+            self.words.resize(block + 1, 0);
+        }
+        self.words[block] |= slots;
+    }
+
+    /// Blocks that may have slots.
+    pub(crate) fn blocks(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Adds all of `other`'s.
+    pub(crate) fn merge(&mut self, other: &Bits) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.words.fill(0);
     }

@@ -2,19 +2,39 @@
 
 use std::sync::Arc;
 
-use super::rows::{Place, Rows, snapshot_hash};
-use super::{FLAG_HASH, check_byte};
-use crate::ids::{MAX_SLOTS, Slot, Tick};
+use super::bits::Bits;
+use super::mirror::Mirror;
+use super::prior::{Priors, TableContexts, code_levels, contexts};
+use super::range::RangeReader;
+use super::record::Lists;
+use super::rows::Rows;
+use super::walk::{Changes, Untold, Walk};
+use super::{RESYNC_WINDOW, check_byte, flags};
+use crate::ids::{Slot, Tick};
 use crate::schema::Schema;
 use crate::varint::{ReadError, Reader};
 
 /// Keeps a replica's rows in step with the room's.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Decoder {
     schema: Arc<Schema>,
-    layouts: Vec<Arc<[Place]>>,
-    tables: Vec<Rows>,
+    pub(super) mirror: Mirror,
+    contexts: Arc<[TableContexts]>,
+    /// The built-in levels.
+    generic: Arc<[u8]>,
+    /// The levels in force.
+    pub(super) levels: Vec<u8>,
     tick: Tick,
+    read: ReadIn,
+}
+
+/// What a snapshot was read into, before it is applied.
+#[derive(Debug)]
+struct ReadIn {
+    changes: Vec<Changes>,
+    earlier: Bits,
+    lists: Lists,
+    levels: Vec<u8>,
 }
 
 /// What a snapshot did.
@@ -49,37 +69,57 @@ pub enum DecodeError {
     /// The check byte is not that of the bytes.
     #[error("the check byte is wrong")]
     Check,
-    /// A flag that this version does not know.
+    /// Flags that this version does not know, or that don't go together.
     #[error("unknown flags {0:#04x}")]
     Flags(u8),
     /// It goes back further than the first tick.
     #[error("the base lies before the first tick")]
     Base,
-    /// A slot at or above [`MAX_SLOTS`].
+    /// A resync over more deltas than a stream remembers.
+    #[error("a resync over {0} deltas")]
+    Steps(u32),
+    /// A slot at or above [`MAX_SLOTS`](crate::MAX_SLOTS).
     #[error("slot {0} is out of range")]
-    Slot(u64),
-    /// A change of a row that is not there.
-    #[error("slot {0} has no such row")]
-    MissingRow(Slot),
-    /// A mask of changed fields that is empty or names fields that are not there.
-    #[error("mask {0:#x} names no field of this row")]
-    Mask(u32),
+    Slot(Slot),
+    /// An opaque field with more bytes than its kind allows.
+    #[error("an opaque field is too long")]
+    TooLong,
+    /// A row that no encoder keeps.
+    #[error("a record is not one")]
+    Record,
 }
 
-/// What stands before the tables.
+/// What stands before the range-coded stream.
 struct Head {
     tick: Tick,
     /// None for a keyframe.
     base: Option<Tick>,
+    flags: u8,
     hash: Option<u32>,
+    /// Deltas that a resync goes over.
+    steps: u32,
+}
+
+impl Head {
+    fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
 }
 
 impl Decoder {
     /// Empty rows, before any snapshot.
     pub fn new(schema: Arc<Schema>) -> Self {
-        let tables: Vec<Rows> = schema.components.iter().map(Rows::new).collect();
-        let layouts = tables.iter().map(|rows| rows.places.clone()).collect();
-        Self { schema, layouts, tables, tick: 0 }
+        let Priors { levels, generic, .. } = Priors::generic(&schema);
+        let tables = schema.components.len();
+        Self {
+            mirror: Mirror::new(&schema),
+            contexts: contexts(&schema).into(),
+            levels,
+            generic,
+            tick: 0,
+            read: ReadIn::new(tables),
+            schema,
+        }
     }
 
     /// What the rows hold.
@@ -94,12 +134,12 @@ impl Decoder {
 
     /// The rows of the component with this index in the schema, if there is such a component.
     pub fn rows(&self, component: usize) -> Option<&Rows> {
-        self.tables.get(component)
+        self.mirror.tables.get(component).map(|table| &table.rows)
     }
 
     /// The snapshot hash of the rows.
     pub fn hash(&self) -> u32 {
-        snapshot_hash(&self.tables)
+        self.mirror.hash()
     }
 
     /// Applies a snapshot's body.
@@ -107,28 +147,115 @@ impl Decoder {
     /// # Errors
     /// See [`DecodeError`]; the rows are then as before.
     pub fn apply(&mut self, body: &[u8]) -> Result<Applied, DecodeError> {
-        let (head, reader) = read_head(body)?;
+        let (head, stream) = read_head(body)?;
         if head.tick <= self.tick && head.base.is_some() {
             return Ok(Applied::Old);
         }
         if let Some(base) = head.base.filter(|&base| base != self.tick) {
             return Err(DecodeError::Gap { base, have: self.tick });
         }
-        let mut check = Check { tables: &self.tables, keyframe: head.base.is_none() };
-        walk(&self.layouts, reader.clone(), &mut check)?;
-        if head.base.is_none() {
-            for rows in &mut self.tables {
-                rows.present.clear();
-            }
-        }
-        walk(&self.layouts, reader, &mut Apply { tables: &mut self.tables })?;
-        self.tick = head.tick;
+        self.read(&head, stream)?;
+        self.commit(&head);
         let hash_matched = head.hash.map(|hash| hash == self.hash());
         Ok(Applied::Fresh { tick: head.tick, hash_matched })
     }
+
+    /// Reads all there is, and applies nothing.
+    fn read(&mut self, head: &Head, stream: &[u8]) -> Result<(), DecodeError> {
+        self.read.clear();
+        if head.flags & flags::STREAM == 0 {
+            return if stream.is_empty() { Ok(()) } else { Err(ReadError::Trailing(stream.len()).into()) };
+        }
+        let ReadIn { changes, earlier, lists, levels } = &mut self.read;
+        let mut coder = RangeReader::new(stream);
+        if head.has(flags::PRIORS) {
+            levels.resize(self.generic.len(), 0);
+            code_levels(&mut coder, &self.generic, levels);
+        }
+        if head.has(flags::CODED) {
+            let mut walk = Walk { coder: &mut coder, levels: &self.levels, tally: &mut Untold };
+            for ((table, contexts), changes) in self.mirror.tables.iter().zip(&*self.contexts).zip(changes) {
+                walk.table(table, contexts, None, earlier, changes)?;
+            }
+        }
+        if head.has(flags::LISTS) {
+            lists.read(&mut coder, &self.mirror)?;
+        }
+        if head.has(flags::ANNOUNCEMENT) {
+            levels.resize(self.levels.len(), 0);
+            code_levels(&mut coder, &self.levels, levels);
+        }
+        Ok(coder.finish()?)
+    }
+
+    /// Applies what was read.
+    fn commit(&mut self, head: &Head) {
+        let ReadIn { changes, lists: Lists { despawned, tables: lists, .. }, levels, .. } = &mut self.read;
+        for (table, changes) in self.mirror.tables.iter_mut().zip(changes) {
+            if head.base.is_none() {
+                table.clear();
+            } else if head.has(flags::RESYNC) {
+                table.coast(head.steps);
+            } else {
+                table.tick(changes, |_| ());
+                for (slot, field, bytes) in changes.opaques.drain(..) {
+                    table.rows.row_mut(slot).1[field] = bytes;
+                }
+            }
+        }
+        for (table, lists) in self.mirror.tables.iter_mut().zip(lists) {
+            for &slot in despawned.iter().chain(&lists.removed) {
+                table.remove(slot);
+            }
+            for (&slot, record) in lists.slots.iter().zip(lists.rows.drain(..)) {
+                table.insert(slot, record.history, &record.predictors);
+                let (ints, opaques) = table.rows.row_mut(slot);
+                ints.copy_from_slice(&record.ints);
+                opaques.iter_mut().zip(record.opaques).for_each(|(old, new)| *old = new);
+            }
+        }
+        if head.has(flags::PRIORS | flags::ANNOUNCEMENT) {
+            std::mem::swap(&mut self.levels, levels);
+        } else if head.base.is_none() {
+            self.levels.copy_from_slice(&self.generic);
+        }
+        self.tick = head.tick;
+    }
 }
 
-fn read_head(body: &[u8]) -> Result<(Head, Reader<'_>), DecodeError> {
+impl ReadIn {
+    fn new(tables: usize) -> Self {
+        Self {
+            changes: (0..tables).map(|_| Changes::default()).collect(),
+            earlier: Bits::default(),
+            lists: Lists::new(tables),
+            levels: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.changes.iter_mut().for_each(Changes::clear);
+        self.earlier.clear();
+        self.lists.clear();
+    }
+}
+
+impl Clone for Decoder {
+    fn clone(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            mirror: self.mirror.clone(),
+            contexts: self.contexts.clone(),
+            generic: self.generic.clone(),
+            levels: self.levels.clone(),
+            tick: self.tick,
+            // What was read before is of no use any more.
+            read: ReadIn::new(self.mirror.tables.len()),
+        }
+    }
+}
+
+fn read_head(body: &[u8]) -> Result<(Head, &[u8]), DecodeError> {
     let mut reader = Reader::new(body);
     if reader.u8()? != check_byte(reader.rest()) {
         return Err(DecodeError::Check);
@@ -140,134 +267,21 @@ fn read_head(body: &[u8]) -> Result<(Head, Reader<'_>), DecodeError> {
         _ => return Err(DecodeError::Base),
     };
     let flags = reader.u8()?;
-    if flags & !FLAG_HASH != 0 {
+    let mut head = Head { tick, base, flags, hash: None, steps: 0 };
+    // A delta has a walk and announces, a resync and a keyframe have priors.
+    let delta = base.is_some() && !head.has(flags::RESYNC);
+    let others = if delta { flags::PRIORS } else { flags::CODED | flags::ANNOUNCEMENT };
+    if flags & !flags::ALL != 0 || head.has(others) || base.is_none() && head.has(flags::RESYNC) {
         return Err(DecodeError::Flags(flags));
     }
-    let hash = if flags & FLAG_HASH != 0 { Some(reader.u32_le()?) } else { None };
-    Ok((Head { tick, base, hash }, reader))
-}
-
-/// What a walk over a snapshot's tables meets, in order.
-trait Visit {
-    fn despawn(&mut self, slot: Slot);
-    fn remove(&mut self, table: usize, slot: Slot);
-    /// A whole row begins; its values follow.
-    fn whole(&mut self, table: usize, slot: Slot);
-    /// A changed row begins; its differences follow.
-    fn changed(&mut self, table: usize, slot: Slot) -> Result<(), DecodeError>;
-    fn value(&mut self, table: usize, slot: Slot, index: usize, value: i32);
-    fn difference(&mut self, table: usize, slot: Slot, index: usize, angle: Option<u8>, difference: i32);
-    fn opaque(&mut self, table: usize, slot: Slot, index: usize, bytes: &[u8]);
-}
-
-fn walk(layouts: &[Arc<[Place]>], mut reader: Reader<'_>, visit: &mut impl Visit) -> Result<(), DecodeError> {
-    let reader = &mut reader;
-    each_slot(reader, |_, slot| {
-        visit.despawn(slot);
-        Ok(())
-    })?;
-    for (table, places) in layouts.iter().enumerate() {
-        each_slot(reader, |_, slot| {
-            visit.remove(table, slot);
-            Ok(())
-        })?;
-        each_slot(reader, |reader, slot| {
-            visit.whole(table, slot);
-            for place in places.iter() {
-                match *place {
-                    Place::Int { index, .. } => visit.value(table, slot, index, reader.zigzag()?),
-                    Place::Opaque { index } => visit.opaque(table, slot, index, reader.opaque()?),
-                }
-            }
-            Ok(())
-        })?;
-        each_slot(reader, |reader, slot| {
-            visit.changed(table, slot)?;
-            let mask = reader.varint()?;
-            if mask == 0 || u64::from(mask) >> places.len() != 0 {
-                return Err(DecodeError::Mask(mask));
-            }
-            for (_, place) in places.iter().enumerate().filter(|(field, _)| mask >> field & 1 == 1) {
-                match *place {
-                    Place::Int { index, angle } => visit.difference(table, slot, index, angle, reader.zigzag()?),
-                    Place::Opaque { index } => visit.opaque(table, slot, index, reader.opaque()?),
-                }
-            }
-            Ok(())
-        })?;
+    if head.has(flags::HASH) {
+        head.hash = Some(reader.u32_le()?);
     }
-    reader.clone().end()?;
-    Ok(())
-}
-
-fn each_slot<'a>(
-    reader: &mut Reader<'a>,
-    mut visit: impl FnMut(&mut Reader<'a>, Slot) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    let count = reader.varint()?;
-    let mut next = 0;
-    for _ in 0..count {
-        let slot = next + u64::from(reader.varint()?);
-        if slot >= u64::from(MAX_SLOTS) {
-            return Err(DecodeError::Slot(slot));
-        }
-        next = slot + 1;
-        visit(reader, slot as Slot)?;
-    }
-    Ok(())
-}
-
-/// Looks only: may every row that changes be changed?
-struct Check<'a> {
-    tables: &'a [Rows],
-    keyframe: bool,
-}
-
-impl Visit for Check<'_> {
-    fn despawn(&mut self, _: Slot) {}
-    fn remove(&mut self, _: usize, _: Slot) {}
-    fn whole(&mut self, _: usize, _: Slot) {}
-    fn changed(&mut self, table: usize, slot: Slot) -> Result<(), DecodeError> {
-        if self.keyframe || !self.tables[table].contains(slot) { Err(DecodeError::MissingRow(slot)) } else { Ok(()) }
-    }
-    fn value(&mut self, _: usize, _: Slot, _: usize, _: i32) {}
-    fn difference(&mut self, _: usize, _: Slot, _: usize, _: Option<u8>, _: i32) {}
-    fn opaque(&mut self, _: usize, _: Slot, _: usize, _: &[u8]) {}
-}
-
-/// Does what a checked snapshot says.
-struct Apply<'a> {
-    tables: &'a mut [Rows],
-}
-
-impl Visit for Apply<'_> {
-    fn despawn(&mut self, slot: Slot) {
-        for rows in self.tables.iter_mut() {
-            rows.present.remove(slot);
+    if head.has(flags::RESYNC) {
+        head.steps = reader.varint()?;
+        if !(1..=RESYNC_WINDOW).contains(&head.steps) {
+            return Err(DecodeError::Steps(head.steps));
         }
     }
-    fn remove(&mut self, table: usize, slot: Slot) {
-        self.tables[table].present.remove(slot);
-    }
-    fn whole(&mut self, table: usize, slot: Slot) {
-        self.tables[table].insert(slot);
-    }
-    fn changed(&mut self, table: usize, slot: Slot) -> Result<(), DecodeError> {
-        // A row that the same snapshot took away is there in memory, but not in the replica; the snapshot hash would tell.
-        self.tables[table].insert(slot);
-        Ok(())
-    }
-    fn value(&mut self, table: usize, slot: Slot, index: usize, value: i32) {
-        self.tables[table].ints_mut(slot)[index] = value;
-    }
-    fn difference(&mut self, table: usize, slot: Slot, index: usize, angle: Option<u8>, difference: i32) {
-        let value = &mut self.tables[table].ints_mut(slot)[index];
-        *value = value.wrapping_add(difference);
-        if let Some(bits) = angle {
-            *value &= (1 << bits) - 1;
-        }
-    }
-    fn opaque(&mut self, table: usize, slot: Slot, index: usize, bytes: &[u8]) {
-        self.tables[table].row_mut(slot).1[index] = bytes.into();
-    }
+    Ok((head, reader.rest()))
 }

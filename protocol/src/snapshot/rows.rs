@@ -11,8 +11,8 @@ use crate::wire::{Refused, Source};
 /// Where a field's values stand in a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// In the integers; an angle's bits, if it is one.
-    Int { index: usize, angle: Option<u8> },
+    /// In the integers.
+    Int { index: usize },
     /// In the opaque values.
     Opaque { index: usize },
 }
@@ -37,8 +37,7 @@ impl Rows {
             .iter()
             .map(|field| match field.kind {
                 Kind::Text { .. } | Kind::Bytes { .. } => Place::Opaque { index: next(&mut opaque_stride) },
-                Kind::Angle { bits } => Place::Int { index: next(&mut int_stride), angle: Some(bits) },
-                _ => Place::Int { index: next(&mut int_stride), angle: None },
+                _ => Place::Int { index: next(&mut int_stride) },
             })
             .collect();
         Self { places, int_stride, opaque_stride, ints: vec![], opaques: vec![], present: Bits::default() }
@@ -97,11 +96,9 @@ impl Rows {
         self.present.insert(slot)
     }
 
-    /// Makes this slot's row equal to `other`'s.
-    pub(super) fn copy_row(&mut self, other: &Rows, slot: Slot) {
-        self.insert(slot);
-        let (ints, opaques) = self.row_mut(slot);
-        ints.copy_from_slice(other.ints(slot));
+    /// Makes this slot's opaque values equal to `other`'s.
+    pub(super) fn copy_opaques(&mut self, other: &Rows, slot: Slot) {
+        let (_, opaques) = self.row_mut(slot);
         for (mine, theirs) in opaques.iter_mut().zip(other.opaques(slot)) {
             mine.clone_from(theirs);
         }
@@ -112,7 +109,7 @@ impl Rows {
             hash = mix(hash, slot);
             for place in self.places.iter() {
                 match *place {
-                    Place::Int { index, .. } => hash = mix(hash, self.ints(slot)[index] as u32),
+                    Place::Int { index } => hash = mix(hash, self.ints(slot)[index] as u32),
                     Place::Opaque { index } => {
                         let bytes = &self.opaques(slot)[index];
                         hash = mix(hash, bytes.len() as u32);
@@ -147,7 +144,7 @@ impl Source for Row<'_> {
     #[inline]
     fn int(&mut self) -> Result<i32, Refused> {
         match self.places.split_first() {
-            Some((&Place::Int { index, .. }, rest)) => {
+            Some((&Place::Int { index }, rest)) => {
                 self.places = rest;
                 Ok(self.ints[index])
             }

@@ -13,7 +13,7 @@ use crate::wire::Sink;
 pub struct Tables {
     pub(super) schema: Arc<Schema>,
     pub(super) tables: Vec<Table>,
-    /// Slots despawned since the last encode.
+    /// Slots despawned since the tables settled last.
     pub(super) despawned: Bits,
 }
 
@@ -46,9 +46,17 @@ impl Tables {
         }
     }
 
+    /// Forgets what was touched: every encoder has observed it.
+    pub fn settle(&mut self) {
+        self.despawned.clear();
+        for table in &mut self.tables {
+            table.dirty.clear();
+        }
+    }
+
     /// The snapshot hash of the tables as they are.
     pub fn hash(&self) -> u32 {
-        // Rows are what the mirror will hold after the next encode.
+        // Rows are what every mirror will hold after its next delta.
         snapshot_hash(self.tables.iter().map(|table| &table.rows))
     }
 }
@@ -57,7 +65,7 @@ impl Tables {
 #[derive(Debug)]
 pub struct Table {
     pub(super) rows: Rows,
-    /// Slots whose row was added, removed or changed since the last encode.
+    /// Slots whose row was added, removed or changed since the tables settled last.
     pub(super) dirty: Bits,
 }
 

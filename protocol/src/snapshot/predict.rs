@@ -1,0 +1,408 @@
+//! How a field's next value is guessed from those before, and what is remembered for it.
+//!
+//! Positions are the sums of velocities that a game keeps more exactly than it shows, so a predictor keeps fractions too: quarters
+//! of a unit. Three guesses compete: *hold* (it stays), *velocity* (it goes on, and its velocity goes on changing as it did), and
+//! *fade* (it slows down, as what approaches a target does). The one in use is kept until others have been better more often than
+//! not: it has earned *trust* that must be used up first, so one odd tick changes nothing, and no side information is sent.
+//!
+//! All arithmetic is on wrapping 32-bit integers (`| 0` in JavaScript), shifts of negative numbers round down.
+
+use crate::schema::{Field, Kind, Predict};
+
+/// Binary digits of the fractions.
+const FRACTION: u32 = 2;
+/// Half a unit.
+const HALF: i32 = 1 << (FRACTION - 1);
+/// Up to this far off a straight course is noise around it; farther begins a new course.
+const NOISE: u32 = 2;
+/// An acceleration that is off by more than this, in quarters, was none: the motion began at once.
+const START: i32 = 8;
+/// Values that move this far in a tick jump: there is no velocity to speak of.
+const JUMP: u32 = 1 << 26;
+/// A velocity is within this of 0, in quarters: what is just not a jump.
+pub(super) const MAX_VELOCITY: i32 = (JUMP as i32) << FRACTION;
+/// A change of velocity is within this of 0, in quarters.
+pub(super) const MAX_ACCELERATION: i32 = 2 * MAX_VELOCITY;
+/// An offset is within this of 0, in quarters.
+pub(super) const MAX_OFFSET: i32 = 1 << 6;
+/// A guess that was worse by this much on the scale of [`level`] loses no more trust than that.
+const MAX_LOSS: u32 = 8;
+/// A guess that was better by this much gains no more trust than that.
+const MAX_GAIN: u32 = 2;
+/// Trust is at most this.
+pub(super) const MAX_TRUST: u8 = 3;
+/// Residuals above this count as this much when their magnitude is remembered.
+const MAX_RESIDUAL: u32 = 1 << 16;
+
+/// A guess at the next value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Guess {
+    #[default]
+    Hold,
+    Velocity,
+    Fade,
+}
+
+impl Guess {
+    pub(super) const ALL: [Self; 3] = [Self::Hold, Self::Velocity, Self::Fade];
+}
+
+/// What a numeric field is, for its predictor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// Bits of an i32 above the field's: 0 but for angles.
+    spare: u32,
+    /// The one guess that the schema allows, if it names one.
+    only: Option<Guess>,
+}
+
+impl Rule {
+    /// The rule of a field, none for an opaque one.
+    pub(super) fn new(field: &Field) -> Option<Self> {
+        let spare = match field.kind {
+            Kind::Text { .. } | Kind::Bytes { .. } => return None,
+            Kind::Angle { bits } => 32 - u32::from(bits),
+            _ => 0,
+        };
+        let only = match field.predict {
+            Predict::Auto => None,
+            Predict::Hold => Some(Guess::Hold),
+            Predict::Velocity => Some(Guess::Velocity),
+        };
+        Some(Self { spare, only })
+    }
+
+    /// What has to be added to `from` to get `to`; for an angle, the shorter way round.
+    #[inline]
+    pub(super) fn difference(self, from: i32, to: i32) -> i32 {
+        to.wrapping_sub(from) << self.spare >> self.spare
+    }
+
+    /// `value` after a move; an angle wraps.
+    #[inline]
+    pub(super) fn moved(self, value: i32, by: i32) -> i32 {
+        ((value.wrapping_add(by) as u32) << self.spare >> self.spare) as i32
+    }
+}
+
+/// What is expected of a field.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Forecast {
+    /// The value.
+    pub(super) value: i32,
+    /// How far the exact guess lies above the value, in quarters: -2 to 1.
+    pub(super) fraction: i32,
+}
+
+impl Forecast {
+    /// How near the exact guess is to the next value: 0 to 2.
+    #[inline]
+    pub(super) fn edge(self) -> u32 {
+        self.fraction.unsigned_abs()
+    }
+}
+
+/// What is remembered of a field's past, beside its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Predictor {
+    /// A tick's move, in quarters; within [`MAX_VELOCITY`] of 0.
+    pub(super) velocity: i32,
+    /// What the velocity changes by in a tick, in quarters; within [`MAX_ACCELERATION`] of 0.
+    pub(super) acceleration: i32,
+    /// Where the course runs, seen from the value, in quarters; within [`MAX_OFFSET`] of 0.
+    pub(super) offset: i32,
+    /// Of past residuals, decaying, in sixteenths; a power of two, or 0.
+    pub(super) magnitude: u32,
+    pub(super) guess: Guess,
+    /// What other guesses must outdo before one of them takes over, at most [`MAX_TRUST`].
+    pub(super) trust: u8,
+}
+
+impl Predictor {
+    /// Without a past.
+    pub(super) fn new(rule: Rule) -> Self {
+        Self { guess: rule.only.unwrap_or_default(), ..Self::default() }
+    }
+
+    /// What the field will be if it goes on as guessed.
+    #[inline]
+    pub(super) fn forecast(&self, rule: Rule, value: i32) -> Forecast {
+        let way = match self.guess {
+            Guess::Hold => return Forecast { value, fraction: 0 },
+            Guess::Velocity => self.course(),
+            Guess::Fade => self.fade(),
+        };
+        Forecast { value: rule.moved(value, whole(way)), fraction: ((way + HALF) & (2 * HALF - 1)) - HALF }
+    }
+
+    /// Takes in that the value went from `old` to `new`.
+    #[inline]
+    pub(super) fn update(&mut self, rule: Rule, old: i32, new: i32) {
+        let moved = rule.difference(old, new);
+        let error = |way: i32| rule.difference(whole(way), moved);
+        let errors = [moved, error(self.course()), error(self.fade())];
+        let residual = errors[self.guess as usize].unsigned_abs().min(MAX_RESIDUAL) as i32;
+        let magnitude = self.magnitude as i32;
+        self.magnitude = one_digit((magnitude + (((residual << 4) - magnitude) >> 2)) as u32);
+        if rule.only.is_none() {
+            self.judge(errors.map(|error| level(error.unsigned_abs())));
+        }
+
+        let before = self.velocity;
+        let straight = self.offset + before;
+        let astray = error(straight);
+        if astray.unsigned_abs() <= NOISE {
+            // The same, exactly, in quarters.
+            let off = (astray << FRACTION) + (whole(straight) << FRACTION) - straight;
+            self.offset = -(off >> 2);
+            self.velocity = (before + ((off * 3) >> 2)).clamp(-MAX_VELOCITY, MAX_VELOCITY);
+            let surprise = self.velocity - before - self.acceleration;
+            let part = (surprise.abs() + 3) >> 2;
+            self.acceleration += if surprise.abs() > START { surprise } else { surprise.signum() * part };
+        } else if moved.unsigned_abs() < JUMP {
+            self.offset = 0;
+            self.velocity = moved << FRACTION;
+            let change = self.velocity - before;
+            self.acceleration = change - (change >> 2);
+        } else {
+            (self.offset, self.velocity, self.acceleration) = (0, 0, 0);
+        }
+    }
+
+    /// The digits of the magnitude, at most 9: how far off the next guess may be.
+    #[inline]
+    pub(super) fn weight(&self) -> u32 {
+        digits(self.magnitude).min(9)
+    }
+
+    /// Forgets what does not matter while nothing happens; the value has just `moved`.
+    pub(super) fn settle(&mut self, rule: Rule, moved: i32) {
+        let by_unit = moved << FRACTION;
+        if moved.unsigned_abs() <= NOISE && (self.velocity - by_unit).abs() <= 1 {
+            // What counts up by one or two: quarters come close to it, but not always to rest on it.
+            (self.velocity, self.offset) = (by_unit, 0);
+        }
+        let goes_on = match self.guess {
+            Guess::Hold => false,
+            Guess::Velocity => self.velocity != 0,
+            // What is still moving was too slow to be seen slowing down.
+            Guess::Fade => self.velocity != 0 && moved != 0,
+        };
+        *self = if goes_on {
+            Self { velocity: self.velocity, offset: self.offset, guess: Guess::Velocity, ..Self::default() }
+        } else {
+            Self::new(rule)
+        };
+    }
+
+    /// Whether a settled field moves.
+    pub(super) fn coasts(&self) -> bool {
+        self.velocity != 0
+    }
+
+    /// Where a settled field is after so many steps, at most 2^16.
+    #[inline]
+    pub(super) fn coast(&mut self, rule: Rule, value: i32, steps: u32) -> i32 {
+        // Whole units and quarters apart, so that nothing overflows.
+        let (units, quarters) = (self.velocity >> FRACTION, self.velocity & (2 * HALF - 1));
+        let way = self.offset + HALF + steps as i32 * quarters;
+        self.offset = (way & (2 * HALF - 1)) - HALF;
+        rule.moved(value, (steps as i32).wrapping_mul(units).wrapping_add(way >> FRACTION))
+    }
+
+    /// The move to expect if the velocity goes on changing, in quarters from the value.
+    #[inline]
+    fn course(&self) -> i32 {
+        self.offset + self.velocity + self.acceleration
+    }
+
+    /// The move to expect if it slows down to 11/16, in quarters from the value.
+    #[inline]
+    fn fade(&self) -> i32 {
+        self.offset + self.velocity - (self.velocity >> 2) - (self.velocity >> 4)
+    }
+
+    /// Compares how wrong each guess was.
+    #[inline]
+    fn judge(&mut self, levels: [u32; 3]) {
+        let mine = levels[self.guess as usize];
+        let mut best = self.guess;
+        let mut others = u32::MAX;
+        for guess in Guess::ALL {
+            let theirs = levels[guess as usize];
+            if theirs < levels[best as usize] {
+                best = guess;
+            }
+            if guess != self.guess {
+                others = others.min(theirs);
+            }
+        }
+        if best == self.guess {
+            self.trust = (self.trust + (others - mine).min(MAX_GAIN) as u8).min(MAX_TRUST);
+            return;
+        }
+        let loss = (mine - levels[best as usize]).min(MAX_LOSS) as u8;
+        match self.trust.checked_sub(loss) {
+            Some(trust) => self.trust = trust,
+            None => (self.guess, self.trust) = (best, 0),
+        }
+    }
+}
+
+/// The nearest whole number of units.
+#[inline]
+fn whole(quarters: i32) -> i32 {
+    (quarters + HALF) >> FRACTION
+}
+
+/// Binary digits of `value`, none for 0.
+#[inline]
+pub(super) fn digits(value: u32) -> u32 {
+    u32::BITS - value.leading_zeros()
+}
+
+/// `value` with all but its leading binary digit cleared.
+#[inline]
+fn one_digit(value: u32) -> u32 {
+    if value == 0 { 0 } else { 1 << (digits(value) - 1) }
+}
+
+/// The most digits that a magnitude has.
+pub(super) const MAX_MAGNITUDE_DIGITS: u32 = 21;
+
+/// The magnitude of so many digits.
+pub(super) fn magnitude(digits: u32) -> u32 {
+    if digits == 0 { 0 } else { 1 << (digits - 1) }
+}
+
+/// An error on a scale of half octaves: equal steps for equal ratios, as its cost in bits.
+#[inline]
+fn level(error: u32) -> u32 {
+    match digits(error) {
+        0 => 0,
+        1 => 2,
+        digits => 2 * digits - 1 + (error >> (digits - 2) & 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rule(kind: Kind, predict: Predict) -> Rule {
+        Rule::new(&Field { name: String::new(), kind, predict }).expect("the kind is numeric")
+    }
+
+    fn int() -> Rule {
+        rule(Kind::Int { min: i32::MIN.into(), max: i32::MAX.into() }, Predict::Auto)
+    }
+
+    /// The residuals of a series of values.
+    fn residuals(rule: Rule, values: impl IntoIterator<Item = i32>) -> Vec<i32> {
+        let mut values = values.into_iter();
+        let mut value = values.next().expect("a series begins");
+        let mut predictor = Predictor::new(rule);
+        values
+            .map(|new| {
+                let residual = rule.difference(predictor.forecast(rule, value).value, new);
+                predictor.update(rule, value, new);
+                value = new;
+                residual
+            })
+            .collect()
+    }
+
+    fn zeros(residuals: &[i32]) -> usize {
+        residuals.iter().filter(|&&residual| residual == 0).count()
+    }
+
+    #[test]
+    fn a_steady_course_is_foreseen() {
+        let steady = residuals(int(), (0..40).map(|tick| tick * 12));
+        assert!(zeros(&steady[3..]) == 36, "{steady:?}");
+        let rounded = residuals(int(), (0..100).map(|tick| (f64::from(tick) * 12.3) as i32));
+        assert!(rounded[3..].iter().all(|residual| residual.abs() <= 1), "{rounded:?}");
+        let still = residuals(int(), [5; 20]);
+        assert_eq!(zeros(&still), 19);
+    }
+
+    #[test]
+    fn what_approaches_a_target_is_foreseen() {
+        // A velocity that closes in on 51 by a quarter a tick.
+        let mut velocity = 0.0;
+        let mut value = 0.0;
+        let series = (0..12).map(|_| {
+            velocity += (51.0 - velocity) / 4.0;
+            value += velocity;
+            value as i32
+        });
+        let residuals = residuals(int(), series.collect::<Vec<_>>());
+        assert!(residuals[3..].iter().all(|residual| residual.abs() <= 5), "{residuals:?}");
+    }
+
+    #[test]
+    fn a_jump_leaves_no_velocity() {
+        let residuals = residuals(int(), [0, 0, i32::MAX, i32::MAX, i32::MIN, i32::MIN, 7, 7]);
+        assert_eq!(residuals, [0, i32::MAX, 0, 1, 0, i32::MIN + 7, 0]);
+    }
+
+    #[test]
+    fn an_angle_goes_the_shorter_way_round() {
+        let angle = rule(Kind::Angle { bits: 10 }, Predict::Auto);
+        assert_eq!(angle.difference(1020, 4), 8);
+        assert_eq!(angle.difference(4, 1020), -8);
+        assert_eq!(angle.moved(1020, 8), 4);
+        let turning = residuals(angle, (0..200).map(|tick| (tick * 30) & 1023));
+        assert!(zeros(&turning[3..]) == 196, "{turning:?}");
+    }
+
+    #[test]
+    fn the_schema_may_name_the_guess() {
+        let ramp = (0..50).map(|tick| tick * 3);
+        let hold = residuals(rule(Kind::Int { min: 0, max: 999 }, Predict::Hold), ramp.clone());
+        assert_eq!(hold, [3; 49]);
+        let velocity = residuals(rule(Kind::Int { min: 0, max: 999 }, Predict::Velocity), ramp);
+        assert!(zeros(&velocity[2..]) == 47, "{velocity:?}");
+    }
+
+    #[test]
+    fn a_magnitude_is_its_digits() {
+        for count in 0..=MAX_MAGNITUDE_DIGITS {
+            assert_eq!(digits(magnitude(count)), count);
+            assert_eq!(one_digit(magnitude(count)), magnitude(count));
+        }
+        assert!(digits(MAX_RESIDUAL << 4) <= MAX_MAGNITUDE_DIGITS);
+    }
+
+    proptest! {
+        /// Coasting k steps at once is coasting k times; bounds hold whatever comes.
+        #[test]
+        fn steps_add_up(values in prop::collection::vec(any::<i32>(), 2..20), bits in 0..17u8, steps in 1..300u32) {
+            let kind = if bits == 0 { Kind::Int { min: 0, max: 1 } } else { Kind::Angle { bits } };
+            let rule = rule(kind, Predict::Velocity);
+            let mut predictor = Predictor::new(rule);
+            let mut value = 0;
+            for &new in &values {
+                let new = rule.moved(new, 0);
+                predictor.update(rule, value, new);
+                value = new;
+                prop_assert!(predictor.velocity.abs() <= MAX_VELOCITY);
+                prop_assert!(predictor.acceleration.abs() <= MAX_ACCELERATION);
+                prop_assert!(predictor.offset.abs() <= MAX_OFFSET);
+                prop_assert!(digits(predictor.magnitude) <= MAX_MAGNITUDE_DIGITS);
+            }
+            predictor.settle(rule, 0);
+            let mut at_once = predictor;
+            let mut one_by_one = predictor;
+            let mut there = value;
+            for _ in 0..steps {
+                let forecast = one_by_one.forecast(rule, there);
+                there = one_by_one.coast(rule, there, 1);
+                prop_assert_eq!((there, one_by_one.offset), (forecast.value, forecast.fraction));
+            }
+            prop_assert_eq!(at_once.coast(rule, value, steps), there);
+            prop_assert_eq!(at_once, one_by_one);
+        }
+    }
+}
