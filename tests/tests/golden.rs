@@ -4,17 +4,19 @@
 //! little endian). The kinds: 0 the schema as a welcome's frame, 1 a delta, 2 a keyframe for someone new, 3 a resync for someone who
 //! has missed the deltas since the last record of kind 4, 4 the start of a loss (no bytes).
 //!
-//! `records.json` holds such a welcome, whose input has a field of every kind, values of that input, and the record of each; bytes
+//! `swarm.bin` is such a list, too. `records.json` holds such a welcome, whose input has a field of every kind, values of that input, and the record of each; bytes
 //! are in hexadecimal.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tickwire::{Game, Player, Setup, Sim, SimOptions};
 use tickwire_arena::{Arena, course};
-use tickwire_protocol::snapshot::{Applied, Decoder};
-use tickwire_protocol::{SeatId, ServerMessage, Welcome, Wire, wire};
+use tickwire_cli::trace::{Replay, Trace};
+use tickwire_protocol::snapshot::{Applied, Decoder, Encoder};
+use tickwire_protocol::{Predict, Schema, SeatId, ServerMessage, Welcome, Wire, wire};
 
 const TICKS: u32 = 1500;
 
@@ -78,19 +80,19 @@ impl Match {
     }
 }
 
-fn welcome<G: Game>(sim: &Sim<G>) -> Vec<u8> {
+fn welcome(schema: &Arc<Schema>) -> Vec<u8> {
     let welcome = ServerMessage::Welcome(Box::new(Welcome {
         room: "golden".into(),
         seat: SeatId(0),
-        tick: sim.tick(),
+        tick: 0,
         tick_rate: 30,
         snapshot_every: 1,
         input_ahead: 32,
         input_behind: 32,
         resume: [7; 16],
         resume_ms: 20_000,
-        schema_hash: sim.schema().hash(),
-        schema: sim.schema().clone(),
+        schema_hash: schema.hash(),
+        schema: schema.clone(),
     }));
     let mut out = Vec::new();
     welcome.encode(&mut out);
@@ -108,7 +110,7 @@ fn snapshots() {
     for seed in [1, 2, 3] {
         let mut running = Match::new(seed);
         let mut vectors = Vectors(Vec::new());
-        vectors.put(0, 0, &welcome(&running.sim));
+        vectors.put(0, 0, &welcome(running.sim.schema()));
         let decoder = || Decoder::new(running.sim.schema().clone());
         let (mut steady, mut lossy, new) = (decoder(), decoder(), decoder());
         for tick in 1..=TICKS {
@@ -138,6 +140,27 @@ fn snapshots() {
         }
         fs::write(out().join(format!("snapshots-{seed}.bin")), vectors.0).expect("the folder can be written to");
     }
+}
+
+/// A recorded swarm of 1,000 entities, for other languages to time themselves on.
+#[test]
+fn swarm() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/data/swarm-30hz.trace.zst");
+    let trace = Trace::open(&path).expect("the trace lies beside the benches");
+    let mut replay = Replay::new(trace.header.schema(Predict::Auto).into());
+    let mut encoder = Encoder::new(replay.tables());
+    let mut vectors = Vectors(Vec::new());
+    vectors.put(0, 0, &welcome(&replay.tables().schema().clone()));
+    for tick in &trace.ticks {
+        replay.step(tick);
+        let mut delta = Vec::new();
+        encoder.observe(replay.tables());
+        encoder.delta(replay.tables(), tick.tick, false, &mut delta);
+        replay.tables().settle();
+        assert_eq!(encoder.hash(), replay.tables().hash());
+        vectors.put(1, encoder.hash(), &delta);
+    }
+    fs::write(out().join("swarm.bin"), vectors.0).expect("the folder can be written to");
 }
 
 #[derive(Clone, Copy, Debug, Default, Wire)]
@@ -213,6 +236,6 @@ fn records() {
     }));
     let records: Vec<String> = values.iter().map(|value| hex(&wire::to_record(value))).collect();
     let values: Vec<Value> = values.iter().map(Everything::json).collect();
-    let all = json!({ "welcome": hex(&welcome(&sim)), "values": values, "records": records });
+    let all = json!({ "welcome": hex(&welcome(sim.schema())), "values": values, "records": records });
     fs::write(out().join("records.json"), all.to_string()).expect("the folder can be written to");
 }
