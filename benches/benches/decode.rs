@@ -13,13 +13,13 @@ fn decode(criterion: &mut Criterion) {
     for entities in [100, 1_000, 10_000] {
         let mut running = Match::of(entities);
         let mut keyframe = Vec::new();
-        running.sim.resync(None, &mut keyframe);
+        running.sim.resync(1, None, &mut keyframe);
         let mut start = Decoder::new(running.sim.schema().clone());
         start.apply(&keyframe).expect("a keyframe applies to nothing");
         let deltas: Vec<Vec<u8>> = (0..RUN)
             .map(|_| {
                 running.steer();
-                running.sim.step().expect("every tick has a snapshot").to_vec()
+                running.sim.step().expect("every tick has a snapshot").body.to_vec()
             })
             .collect();
 

@@ -31,7 +31,8 @@ fn time(running: &mut Match, ticks: u64, timed: Phase) -> Duration {
         let simulated = Instant::now();
         running.sim.capture();
         let captured = Instant::now();
-        black_box(running.sim.encode());
+        running.sim.encode();
+        black_box(running.sim.delta(1));
         total += match timed {
             Phase::Simulate => simulated - start,
             Phase::Capture => captured - simulated,
@@ -45,7 +46,7 @@ fn mean_bytes(running: &mut Match) -> u64 {
     let mut bytes = 0;
     for _ in 0..SAMPLE {
         running.steer();
-        bytes += running.sim.step().map_or(0, <[u8]>::len) as u64;
+        bytes += running.sim.step().map_or(0, |delta| delta.body.len()) as u64;
     }
     bytes / u64::from(SAMPLE)
 }

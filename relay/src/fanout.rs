@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use tickwire_protocol::{SeatId, Tick, put_event, put_snapshot};
-use tickwire_sim::{AnySim, To};
+use tickwire_sim::{AnySim, Delta, Every, To};
 
 use crate::outbox::frame;
 use crate::seat::{Holders, Link};
+
+/// The stream that everyone rides.
+pub(crate) const FULL_RATE: Every = 1;
 
 /// What a tick cost on its way out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,11 +22,11 @@ pub(crate) struct Sent {
 }
 
 /// The room's last delta, to everyone who is in step.
-pub(crate) fn publish_delta(holders: &Holders, body: &[u8], base: Option<Tick>, tick: Tick) -> Sent {
-    let frame = frame(|out| put_snapshot(out, body));
+pub(crate) fn publish_delta(holders: &Holders, delta: Delta<'_>) -> Sent {
+    let frame = frame(|out| put_snapshot(out, delta.body));
     let mut sent = Sent::default();
     for (_, link) in holders.links() {
-        if link.outbox.push_snapshot(&frame, base, tick) {
+        if link.outbox.push_snapshot(&frame, delta.base, delta.tick) {
             sent.sessions += 1;
             sent.bytes += frame.len() as u64;
         }
@@ -75,6 +78,11 @@ impl Resyncs {
         self.wanted.push((base, link));
     }
 
+    /// Nobody is left to want anything.
+    pub(crate) fn clear(&mut self) {
+        self.wanted.clear();
+    }
+
     /// Sends all that is wanted.
     pub(crate) fn publish(&mut self, sim: &mut dyn AnySim, tick: Tick) -> Sent {
         let mut sent = Sent::default();
@@ -82,7 +90,7 @@ impl Resyncs {
         for (wanted, link) in self.wanted.drain(..) {
             if !encoded.iter().any(|(other, ..)| *other == wanted) {
                 let mut body = Vec::new();
-                let base = sim.resync(wanted, &mut body);
+                let base = sim.resync(FULL_RATE, wanted, &mut body);
                 encoded.push((wanted, base, frame(|out| put_snapshot(out, &body))));
             }
             for (_, base, frame) in encoded.iter().filter(|(other, ..)| *other == wanted) {

@@ -25,6 +25,6 @@ pub use lobby::OpenError;
 pub use stats::{RelayStats, RoomStats};
 pub use tickwire_protocol::{CloseCode, Wire, wire};
 pub use tickwire_sim::{
-    Events, Game, InputRefused, Inputs, JoinError, Player, Refusal, Replicated, Rng, Seat, SeatId, Sequence, Setup,
-    Sim, SimOptions, Slot, Tick, TickTime, To,
+    Events, Game, InputRefused, Inputs, JoinError, Player, Priors, PriorsError, Refusal, Replicated, Rng, Seat, SeatId,
+    Sequence, Setup, Sim, SimOptions, Slot, Tick, TickTime, To,
 };

@@ -68,7 +68,7 @@ impl Lobby {
             return Err(OpenError::Full(self.capacity));
         }
         let (sender, receiver) = unbounded();
-        let info = Arc::new(RoomInfo::new(name, sim.options().tick_rate, now));
+        let info = Arc::new(RoomInfo::new(name, sim.options().tick_rate, now, sim.tick()));
         rooms.insert(name.to_owned(), RoomHandle { info: info.clone(), commands: sender });
         Ok(Room::new(sim, receiver, info, self.seat_hold, now))
     }

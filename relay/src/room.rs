@@ -11,7 +11,7 @@ use tickwire_protocol::{
 use tickwire_sim::{AnySim, JoinError, Pace, Player};
 use tokio::sync::oneshot;
 
-use crate::fanout::{Resyncs, Sent, publish_delta, publish_events};
+use crate::fanout::{FULL_RATE, Resyncs, Sent, publish_delta, publish_events};
 use crate::outbox::frame;
 use crate::place::Permit;
 use crate::seat::{Holders, Link, SessionId};
@@ -65,8 +65,6 @@ pub(crate) struct Room {
     resyncs: Resyncs,
     commands: Receiver<Command>,
     info: Arc<RoomInfo>,
-    /// The tick of the last snapshot, 0 before the first.
-    snapshot: Tick,
     /// Ticks that a seat is held without a session, and the same in milliseconds.
     hold: (u32, u32),
 }
@@ -85,7 +83,10 @@ impl Room {
         let hold_ticks = u64::from(hold_ms) * u64::from(rate) / 1000;
         let hold = (u32::try_from(hold_ticks).unwrap_or(u32::MAX), hold_ms);
         let (holders, resyncs) = Default::default();
-        Self { pace: Pace::new(rate, start, sim.tick()), sim, holders, resyncs, commands, info, snapshot: 0, hold }
+        let pace = Pace::new(rate, start, sim.tick());
+        let mut room = Self { pace, sim, holders, resyncs, commands, info, hold };
+        room.count_sessions();
+        room
     }
 
     pub(crate) fn info(&self) -> &RoomInfo {
@@ -141,12 +142,12 @@ impl Room {
 
     fn publish(&mut self) {
         let tick = self.sim.tick();
-        let base = (self.snapshot > 0).then_some(self.snapshot);
-        self.snapshot = tick;
         let resyncs = self.resyncs.publish(&mut *self.sim, tick);
         self.count_sent(resyncs);
-        let delta = publish_delta(&self.holders, self.sim.delta(), base, tick);
-        self.count_sent(delta);
+        if let Some(delta) = self.sim.delta(FULL_RATE) {
+            let sent = publish_delta(&self.holders, delta);
+            self.count_sent(sent);
+        }
     }
 
     fn handle(&mut self, command: Command) {
@@ -215,8 +216,8 @@ impl Room {
         let _ = reply.send(Ok(Joined { schema, tick_rate }));
         let welcome = ServerMessage::Welcome(Box::new(self.welcome(seat, token)));
         link.outbox.push(frame(|out| welcome.encode(out)));
-        self.want_resync(None, link);
         self.count_sessions();
+        self.want_resync(None, link);
     }
 
     fn welcome(&self, seat: SeatId, resume: ResumeToken) -> Welcome {
@@ -251,7 +252,7 @@ impl Room {
 
     fn want_resync(&mut self, base: Option<Tick>, link: Link) {
         count(&self.info.counters.resyncs, 1);
-        self.resyncs.want(self.sim.resync_base(base), link);
+        self.resyncs.want(self.sim.resync_base(FULL_RATE, base), link);
     }
 
     fn give_up(&mut self, seat: SeatId) {
@@ -266,8 +267,17 @@ impl Room {
         self.count_sessions();
     }
 
-    fn count_sessions(&self) {
-        self.info.sessions.store(self.holders.links().count(), Ordering::Relaxed);
+    /// Counts the sessions; nothing is encoded while there are none.
+    fn count_sessions(&mut self) {
+        let count = self.holders.links().count();
+        self.info.sessions.store(count, Ordering::Relaxed);
+        match count {
+            0 => {
+                self.sim.close_stream(FULL_RATE);
+                self.resyncs.clear();
+            }
+            _ => self.sim.open_stream(FULL_RATE),
+        }
     }
 
     fn count_sent(&self, sent: Sent) {

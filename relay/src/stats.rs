@@ -62,14 +62,15 @@ pub struct RoomStats {
 }
 
 impl RoomInfo {
-    pub(crate) fn new(name: &str, tick_rate: u32, start: Instant) -> Self {
+    /// Of a room that is at `tick` when it starts.
+    pub(crate) fn new(name: &str, tick_rate: u32, start: Instant, tick: Tick) -> Self {
         Self {
             name: name.to_owned(),
             tick_rate,
             sessions: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             counters: Counters::default(),
-            last: Mutex::new((0, start)),
+            last: Mutex::new((tick, start)),
             ticks: Mutex::new(
                 Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range"),
             ),

@@ -10,6 +10,7 @@ mod game;
 mod input;
 mod seat;
 mod sim;
+mod stream;
 
 pub use capture::Replicated;
 pub use clock::{MAX_CATCH_UP, Pace};
@@ -18,4 +19,6 @@ pub use game::{Game, Player, Refusal, Setup};
 pub use input::{InputRefused, Inputs};
 pub use seat::{JoinError, Seat};
 pub use sim::{AnySim, Rng, Sim, SimOptions, TickTime};
+pub use stream::{Delta, Every};
+pub use tickwire_protocol::snapshot::{Priors, PriorsError};
 pub use tickwire_protocol::{SeatId, Sequence, Slot, Tick, Wire, wire};

@@ -8,7 +8,7 @@ use bevy_ecs::schedule::Schedule;
 use bevy_ecs::world::World;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
-use tickwire_protocol::snapshot::{Encoder, Tables};
+use tickwire_protocol::snapshot::{Priors, Tables};
 use tickwire_protocol::{Schema, SeatId, Sequence, Tick, Wire, wire};
 
 use crate::capture::{Capture, Captured, single_threaded};
@@ -16,6 +16,7 @@ use crate::event::{Events, SentEvent};
 use crate::game::{Game, Player, Setup};
 use crate::input::{InputRefused, Inputs, Window};
 use crate::seat::{JoinError, Seat, Seats};
+use crate::stream::{Delta, Every, Streams};
 
 /// What a match can be given beside its game.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,9 @@ pub struct SimOptions {
     pub input_behind: u32,
     /// Seats. Default 1,024.
     pub seats: u16,
+    /// Probabilities that the match's streams begin with, trained on recordings of the game. Default none: the built-in ones, which the
+    /// streams soon outgrow by what they learn.
+    pub priors: Option<Arc<Priors>>,
 }
 
 impl Default for SimOptions {
@@ -49,6 +53,7 @@ impl Default for SimOptions {
             input_ahead: 32,
             input_behind: 32,
             seats: 1024,
+            priors: None,
         }
     }
 }
@@ -96,15 +101,14 @@ pub struct Sim<G: Game> {
     world: World,
     schedule: Schedule,
     capture: Capture,
-    encoder: Encoder,
+    streams: Streams,
     schema: Arc<Schema>,
     seats: Seats,
     tick: Tick,
-    delta: Vec<u8>,
 }
 
 impl<G: Game> Sim<G> {
-    /// Builds a match.
+    /// Builds a match. Its full-rate stream is open.
     ///
     /// # Panics
     /// If the game's setup or `options` break a rule stated there: these are the author's mistakes, seen at the first start.
@@ -134,11 +138,12 @@ impl<G: Game> Sim<G> {
             panic!("the game's schema: {error}");
         }
         let tables = Tables::new(schema.clone());
-        let encoder = Encoder::new(&tables);
+        let mut streams = Streams::new(options.priors.clone());
+        streams.open(1, &tables);
         world.insert_resource(Captured(tables));
         let seats = Seats::new(options.seats);
         let tick = options.first_tick - 1;
-        Self { game, options, world, schedule, capture, encoder, schema, seats, tick, delta: Vec::new() }
+        Self { game, options, world, schedule, capture, streams, schema, seats, tick }
     }
 
     /// What travels.
@@ -209,17 +214,18 @@ impl<G: Game> Sim<G> {
     }
 
     /// Runs the next tick, and captures and encodes it if its snapshot is due: [`Sim::simulate`], [`Sim::capture`] and
-    /// [`Sim::encode`] in one.
+    /// [`Sim::encode`] in one. What the full-rate stream says, if it is due and open.
     ///
     /// # Panics
     /// If a system does. The match is then broken; drop it.
-    pub fn step(&mut self) -> Option<&[u8]> {
+    pub fn step(&mut self) -> Option<Delta<'_>> {
         self.simulate();
         if !self.tick.is_multiple_of(self.options.snapshot_every) {
             return None;
         }
         self.capture();
-        Some(self.encode())
+        self.encode();
+        self.delta(1)
     }
 
     /// Runs the next tick of the game alone.
@@ -247,40 +253,58 @@ impl<G: Game> Sim<G> {
         self.capture.capture(&mut self.world);
     }
 
-    /// Encodes what was captured since the last encode.
+    /// Encodes what was captured, once for each stream whose turn it is.
     ///
     /// # Panics
-    /// If no tick was simulated since.
-    pub fn encode(&mut self) -> &[u8] {
-        let every = self.options.hash_every;
-        let with_hash = self.tick / every != self.encoder.tick() / every;
-        self.delta.clear();
+    /// If no tick was simulated since the last time.
+    pub fn encode(&mut self) {
         let tables = &mut self.world.resource_mut::<Captured>().0;
-        self.encoder.observe(tables);
-        self.encoder.delta(tables, self.tick, with_hash, &mut self.delta);
-        tables.settle();
-        &self.delta
+        self.streams.encode(tables, self.tick, self.options.hash_every);
     }
 
-    /// The last delta.
-    pub fn delta(&self) -> &[u8] {
-        &self.delta
+    /// Opens the stream with a delta in every so many-th snapshot, at least 1; its first delta is a keyframe. Nothing happens if it is
+    /// open.
+    ///
+    /// # Panics
+    /// If `every` is 0.
+    pub fn open_stream(&mut self, every: Every) {
+        assert!(every > 0, "a stream says something now and then");
+        self.streams.open(every, &self.world.resource::<Captured>().0);
     }
 
-    /// Appends what brings a replica at `base` to the last snapshot; a keyframe from nothing or from too far back. Returns the
-    /// base it starts from, none for a keyframe.
-    pub fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
-        self.encoder.resync(base, out)
+    /// Closes a stream that nobody rides any more. Nothing happens if it is not open.
+    pub fn close_stream(&mut self, every: Every) {
+        self.streams.close(every);
     }
 
-    /// See [`Encoder::resync_base`](tickwire_protocol::snapshot::Encoder::resync_base).
-    pub fn resync_base(&self, base: Option<Tick>) -> Option<Tick> {
-        self.encoder.resync_base(base)
+    /// What a stream says at the last tick; none if it was not its turn, or if it is not open.
+    pub fn delta(&self, every: Every) -> Option<Delta<'_>> {
+        self.streams.delta(every, self.tick)
+    }
+
+    /// Appends what brings a replica that has ridden this stream to `base` up to its last delta; a keyframe from nothing or from too far
+    /// back. Returns the base it starts from, none for a keyframe.
+    ///
+    /// # Panics
+    /// If the stream is not open.
+    pub fn resync(&mut self, every: Every, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
+        self.streams.find(every).expect("a resync is to an open stream").resync(base, out)
+    }
+
+    /// `base`, if a resync to a stream's next delta can start there; see
+    /// [`Encoder::resync_base`](tickwire_protocol::snapshot::Encoder::resync_base).
+    pub fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick> {
+        self.streams.find(every)?.resync_base(base)
+    }
+
+    /// The best priors for what a stream has said so far, to begin other matches of this game with; none if it is not open.
+    pub fn learnt(&mut self, every: Every) -> Option<Priors> {
+        self.streams.find(every).map(|encoder| encoder.learnt())
     }
 
     /// The snapshot hash of the last snapshot.
     pub fn hash(&self) -> u32 {
-        self.encoder.hash()
+        self.world.resource::<Captured>().0.hash()
     }
 
     /// The events of the last tick with their records, in the order in which they were sent.
@@ -319,13 +343,17 @@ pub trait AnySim: Send + std::fmt::Debug {
     fn input_record(&mut self, seat: SeatId, sequence: Sequence, tick: Tick, record: &[u8])
     -> Result<(), InputRefused>;
     /// See [`Sim::step`].
-    fn step(&mut self) -> Option<&[u8]>;
+    fn step(&mut self) -> Option<Delta<'_>>;
+    /// See [`Sim::open_stream`].
+    fn open_stream(&mut self, every: Every);
+    /// See [`Sim::close_stream`].
+    fn close_stream(&mut self, every: Every);
     /// See [`Sim::delta`].
-    fn delta(&self) -> &[u8];
+    fn delta(&self, every: Every) -> Option<Delta<'_>>;
     /// See [`Sim::resync`].
-    fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick>;
+    fn resync(&mut self, every: Every, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick>;
     /// See [`Sim::resync_base`].
-    fn resync_base(&self, base: Option<Tick>) -> Option<Tick>;
+    fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick>;
     /// See [`Sim::events`].
     fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8]));
 }
@@ -359,17 +387,23 @@ impl<G: Game> AnySim for Sim<G> {
         let input = wire::from_record(record).map_err(|_| InputRefused::Malformed)?;
         self.input(seat, sequence, tick, input)
     }
-    fn step(&mut self) -> Option<&[u8]> {
+    fn step(&mut self) -> Option<Delta<'_>> {
         self.step()
     }
-    fn delta(&self) -> &[u8] {
-        self.delta()
+    fn open_stream(&mut self, every: Every) {
+        self.open_stream(every);
     }
-    fn resync(&mut self, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
-        self.resync(base, out)
+    fn close_stream(&mut self, every: Every) {
+        self.close_stream(every);
     }
-    fn resync_base(&self, base: Option<Tick>) -> Option<Tick> {
-        self.resync_base(base)
+    fn delta(&self, every: Every) -> Option<Delta<'_>> {
+        self.delta(every)
+    }
+    fn resync(&mut self, every: Every, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
+        self.resync(every, base, out)
+    }
+    fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick> {
+        self.resync_base(every, base)
     }
     fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8])) {
         self.events().for_each(|(sent, record)| visit(sent, record));

@@ -23,8 +23,8 @@ impl Watched {
 
     fn step(&mut self) {
         if let Some(delta) = self.sim.step() {
-            self.bytes = delta.len();
-            let applied = self.replica.apply(delta).expect("every delta follows the last");
+            self.bytes = delta.body.len();
+            let applied = self.replica.apply(delta.body).expect("every delta follows the last");
             assert!(matches!(applied, Applied::Fresh { hash_matched: None | Some(true), .. }));
             assert_eq!(self.replica.hash(), self.sim.hash());
         }

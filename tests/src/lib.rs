@@ -108,15 +108,18 @@ impl Host {
 
 /// Awaits updates until one satisfies; that one.
 pub async fn until(client: &mut Client, mut enough: impl FnMut(&Client, &Update) -> bool) -> Update {
-    patiently(async {
+    let mut last = None;
+    let found = tokio::time::timeout(PATIENCE, async {
         loop {
             let update = client.next().await.expect("the relay wants this client").expect("the client has not left");
             if enough(client, &update) {
                 return update;
             }
+            last = Some(update);
         }
     })
-    .await
+    .await;
+    found.unwrap_or_else(|_| panic!("at tick {} it has not come; last: {last:?}, {:?}", client.tick(), client.counts()))
 }
 
 /// Awaits something that must come.

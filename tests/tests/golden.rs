@@ -70,12 +70,12 @@ impl Match {
             // Nobody has sent more inputs than there were ticks.
             self.sim.input(seat, tick, tick, course(pilot, tick)).expect("it is in time and in range");
         }
-        self.sim.step().expect("every tick has a snapshot").to_vec()
+        self.sim.step().expect("every tick has a snapshot").body.to_vec()
     }
 
     fn resync(&mut self, base: Option<u32>) -> Vec<u8> {
         let mut body = Vec::new();
-        self.sim.resync(base, &mut body);
+        self.sim.resync(1, base, &mut body);
         body
     }
 }

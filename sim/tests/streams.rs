@@ -1,0 +1,83 @@
+//! Several streams over one match: each is whole in itself, and none costs another anything.
+
+mod dots;
+
+use bevy_ecs::prelude::*;
+use dots::{Position, player, sim};
+use tickwire_protocol::snapshot::{Applied, Decoder};
+use tickwire_sim::{Delta, Replicated, SimOptions};
+
+fn apply(replica: &mut Decoder, delta: Delta<'_>) {
+    let applied = replica.apply(delta.body).expect("every delta follows the last");
+    assert!(matches!(applied, Applied::Fresh { hash_matched: None | Some(true), .. }));
+    assert_eq!(replica.tick(), delta.tick);
+}
+
+#[test]
+fn a_slow_stream_says_every_second_snapshot_and_all_of_it() {
+    let mut sim = sim(SimOptions { hash_every: 7, ..SimOptions::default() });
+    let mut full = Decoder::new(sim.schema().clone());
+    let mut slow = Decoder::new(sim.schema().clone());
+    let mut said = 0;
+    for tick in 1..=400 {
+        match tick {
+            50 => drop(sim.join(&player("ada"))),
+            101 => sim.open_stream(2),
+            301 => sim.close_stream(2),
+            _ => {}
+        }
+        // Comes and goes between two of the slow stream's snapshots, at times.
+        if tick % 3 == 0 {
+            sim.world_mut().spawn((Replicated, Position { x: tick as f32 % 90.0 }));
+        } else if tick % 3 == 1 {
+            let mut positions = sim.world_mut().query_filtered::<Entity, (With<Position>, With<Replicated>)>();
+            let oldest = positions.iter(sim.world()).last().expect("the wanderer is always there");
+            sim.world_mut().despawn(oldest);
+        }
+        apply(&mut full, sim.step().expect("it is open"));
+        assert_eq!(full.hash(), sim.hash());
+        if let Some(delta) = sim.delta(2) {
+            assert_eq!((delta.tick, delta.base), (tick, (said > 0).then(|| tick - 2)));
+            apply(&mut slow, delta);
+            assert_eq!(slow.hash(), full.hash());
+            said += 1;
+        }
+    }
+    assert_eq!(said, 100);
+    assert!(sim.delta(2).is_none());
+}
+
+#[test]
+fn a_stream_that_nobody_rides_costs_nothing_and_what_it_had_learnt_is_kept() {
+    let run = |others: bool| {
+        let mut sim = sim(SimOptions::default());
+        sim.join(&player("ada")).expect("there is a seat");
+        let bytes = (0..200).map(|tick| {
+            if others && tick == 80 {
+                sim.open_stream(3);
+            }
+            if others && tick == 90 {
+                // Someone joins, too.
+                sim.resync(1, None, &mut Vec::new());
+            }
+            sim.step().map_or(0, |delta| delta.body.len())
+        });
+        bytes.collect::<Vec<_>>()
+    };
+    assert_eq!(run(false), run(true), "nobody else's stream is larger");
+
+    let mut sim = sim(SimOptions::default());
+    let keyframe = |sim: &mut tickwire_sim::Sim<dots::Dots>| {
+        sim.open_stream(1);
+        sim.step().map(|delta| (delta.base, delta.body.len()))
+    };
+    assert!(keyframe(&mut sim).is_some_and(|(base, _)| base.is_none()));
+    for _ in 0..300 {
+        sim.step();
+    }
+    let learnt = sim.learnt(1).expect("it is open");
+    sim.close_stream(1);
+    assert!(sim.step().is_none());
+    assert!(keyframe(&mut sim).is_some_and(|(base, _)| base.is_none()));
+    assert_eq!(sim.learnt(1), Some(learnt));
+}
