@@ -17,7 +17,7 @@ const WARM_UP: usize = 60;
 
 /// Plays the trace once, and gives the time that encoding and decoding took, and the ticks.
 fn play(trace: &Trace, schema: &Arc<Schema>) -> (Duration, Duration, u32) {
-    let mut replay = Replay::new(schema.clone());
+    let mut replay = Replay::new(&trace.header, schema.clone()).expect("it is the trace's own schema");
     let mut encoder = Encoder::new(replay.tables());
     let mut decoder = Decoder::new(schema.clone());
     let mut delta = Vec::new();

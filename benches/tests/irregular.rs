@@ -19,7 +19,8 @@ fn no_motion_costs_much_more_than_the_simplest_way_to_send_it() {
     for motion in MOTIONS {
         let trace = motion.trace();
         let bytes = |predict| {
-            let report = measure(&trace, &MeasureOptions { predict });
+            let options = MeasureOptions::new(trace.header.schema(predict).into());
+            let report = measure(&trace, &options).expect("it is the trace's own schema");
             assert!(report.lossless, "{motion:?}");
             (report.bytes_per_tick.mean, report.bytes_varint)
         };

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Record(RecordArgs),
     /// Run a recorded trace through the codec and report what it costs
     Codec(CodecArgs),
+    /// Train priors from a recorded trace, for `host` and `codec` to begin with
+    Train(TrainArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +70,9 @@ pub(crate) struct HostArgs {
     /// Seconds that the seat of a lost connection is held
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) seat_hold: u64,
+    /// Trained priors for the match's snapshots to begin with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) priors: Option<PathBuf>,
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = 8192, value_parser = positive::<u32>(1_000_000))]
     pub(crate) connections: u32,
@@ -106,6 +111,15 @@ pub(crate) struct CodecArgs {
     /// The trace, plain or compressed with zstd
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: PathBuf,
+    /// Game that the trace was recorded from: its schema counts, and not the trace's own
+    #[arg(long, value_name = "NAME")]
+    pub(crate) game: Option<String>,
+    /// Trained priors to begin with; the built-in ones by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) priors: Option<PathBuf>,
+    /// Tick after which ticks count; the 60th by default
+    #[arg(long, value_name = "TICK")]
+    pub(crate) after: Option<u32>,
     /// Print one JSON object on stdout instead of the summary
     #[arg(long)]
     pub(crate) json: bool,
@@ -123,6 +137,22 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = positive::<u64>(1_000_000))]
     pub(crate) seconds: u64,
     /// The file to write; compressed if its name ends in .zst
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TrainArgs {
+    /// The trace, plain or compressed with zstd
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: PathBuf,
+    /// Game that the trace was recorded from, and that the priors are for; the trace's own schema by default
+    #[arg(long, value_name = "NAME")]
+    pub(crate) game: Option<String>,
+    /// Last tick to learn from; all by default
+    #[arg(long, value_name = "TICK")]
+    pub(crate) until: Option<u32>,
+    /// The file to write
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }

@@ -1,11 +1,12 @@
 //! Why a subcommand could not do its work, in words for the person at the terminal.
 
 use std::io;
+use std::path::PathBuf;
 
-use tickwire::{ConfigError, OpenError};
+use tickwire::{ConfigError, OpenError, PriorsError};
 use tickwire_client::ClientError;
 
-use crate::trace::TraceError;
+use crate::trace::{ReplayError, TraceError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -27,6 +28,26 @@ pub(crate) enum CliError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Trace(#[from] TraceError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("{} can't be read: {error}", file.display())]
+    Read {
+        file: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("{} can't be written: {error}", file.display())]
+    Write {
+        file: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("{}: {error}", file.display())]
+    Priors {
+        file: PathBuf,
+        #[source]
+        error: PriorsError,
+    },
     #[error("the trace can't be written: {0}")]
     Record(#[from] io::Error),
     #[error("the room can't be recorded: {0}")]

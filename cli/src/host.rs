@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickwire::{Config, Relay, SimOptions};
+use tickwire::{Config, Priors, Relay, SimOptions};
 use tickwire_client::bots::{self, BotsOptions, Progress};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -23,7 +23,8 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     let relay = Relay::builder().config(config(&args)).pages(program.served()).build()?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let players = args.players.unwrap_or(args.bots as u32);
-    (game.open)(&relay, &args.room, players, sim_options(&args, seed))?;
+    let priors = args.priors.as_deref().map(|file| program.priors(file, &(game.schema)())).transpose()?;
+    (game.open)(&relay, &args.room, players, sim_options(&args, seed, priors))?;
 
     println!("{}", url(program, &addr, &args.room));
     let bots = if args.bots == 1 { "1 bot".to_owned() } else { format!("{} bots", args.bots) };
@@ -90,9 +91,10 @@ fn config(args: &HostArgs) -> Config {
     }
 }
 
-fn sim_options(args: &HostArgs, seed: u64) -> SimOptions {
+fn sim_options(args: &HostArgs, seed: u64, priors: Option<Arc<Priors>>) -> SimOptions {
     SimOptions {
         seed,
+        priors,
         tick_rate: args.tick_rate,
         snapshot_every: args.snapshot_every,
         hash_every: args.hash_every,

@@ -1,11 +1,13 @@
 //! The program: what it knows, and which subcommand runs.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
-use tickwire::{Game, OpenError, Page, Relay, SimOptions};
+use tickwire::{Game, OpenError, Page, Priors, Relay, Sim, SimOptions};
 use tickwire_client::bots::{AnyBrain, Brain};
+use tickwire_protocol::Schema;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
@@ -27,6 +29,7 @@ pub(crate) struct KnownGame {
     pub(crate) name: &'static str,
     pub(crate) open: OpenRoom,
     pub(crate) brain: MakeBrain,
+    pub(crate) schema: Box<dyn Fn() -> Arc<Schema> + Send + Sync>,
 }
 
 impl Program {
@@ -42,10 +45,13 @@ impl Program {
         game: impl Fn(u32) -> G + Send + Sync + 'static,
         brain: impl Fn(u64) -> B + Send + Sync + 'static,
     ) -> Self {
+        let game = Arc::new(game);
+        let same = game.clone();
         self.games.push(KnownGame {
             name,
             open: Box::new(move |relay, room, players, options| relay.open(room, game(players), options)),
             brain: Arc::new(move |seed| Box::new(brain(seed))),
+            schema: Box::new(move || Sim::new(same(1), SimOptions::default()).schema().clone()),
         });
         self
     }
@@ -71,7 +77,8 @@ impl Program {
                 Some(Command::Host(args)) => host::run(&self, args).await,
                 Some(Command::Bots(args)) => bots::run(&self, args).await,
                 Some(Command::Record(args)) => record::run(args).await,
-                Some(Command::Codec(args)) => codec::run(&args),
+                Some(Command::Codec(args)) => codec::run(&self, &args),
+                Some(Command::Train(args)) => codec::train(&self, &args),
             }
         });
         // Threads that still hold a socket do not hold the program.
@@ -90,6 +97,15 @@ impl Program {
             None => self.games.first(),
         };
         game.ok_or_else(|| CliError::UnknownGame { name: name.unwrap_or_default().to_owned(), known: known() })
+    }
+
+    /// Priors from a file, for a schema.
+    pub(crate) fn priors(&self, file: &Path, schema: &Schema) -> Result<Arc<Priors>, CliError> {
+        let bytes = std::fs::read(file).map_err(|error| CliError::Read { file: file.to_owned(), error })?;
+        match Priors::from_bytes(schema, &bytes) {
+            Ok(priors) => Ok(Arc::new(priors)),
+            Err(error) => Err(CliError::Priors { file: file.to_owned(), error }),
+        }
     }
 
     pub(crate) fn served(&self) -> impl Iterator<Item = Page> + '_ {

@@ -121,3 +121,29 @@ fn the_program_measures_a_trace_and_reports_exactly_these_names() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("the trace can't be read"));
 }
+
+#[test]
+fn priors_are_trained_and_taken_up_and_those_of_another_game_are_refused() {
+    let swarm = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/data/swarm-30hz.trace.zst");
+    let priors = scratch("swarm.priors");
+    let tickwire = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tickwire")).args(args).output().expect("the program was built");
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let file = priors.to_str().expect("the folder's name is UTF-8");
+    let (code, _, err) = tickwire(&["train", "--trace", swarm, "--until", "330", "-o", file]);
+    assert_eq!(code, Some(0), "{err}");
+    let mean = |args: &[&str]| {
+        let (code, out, err) = tickwire(&[&["codec", "--json", "--trace", swarm, "--after", "330"], args].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let report: serde_json::Value = serde_json::from_str(&out).expect("stdout is one JSON object");
+        report["bytes_per_tick"]["mean"].as_f64().expect("it is a number")
+    };
+    assert!(mean(&["--priors", file]) <= mean(&[]));
+    let (code, _, err) = tickwire(&["host", "--addr", "127.0.0.1:0", "--priors", file]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("swarm.priors: "), "{err}");
+    let (code, _, err) = tickwire(&["train", "--trace", swarm, "--game", "arena", "-o", file]);
+    assert_eq!((code, err.trim()), (Some(2), "tickwire: the game has no component `ents`"));
+}

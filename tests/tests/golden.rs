@@ -147,7 +147,8 @@ fn snapshots() {
 fn swarm() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/data/swarm-30hz.trace.zst");
     let trace = Trace::open(&path).expect("the trace lies beside the benches");
-    let mut replay = Replay::new(trace.header.schema(Predict::Auto).into());
+    let schema = trace.header.schema(Predict::Auto).into();
+    let mut replay = Replay::new(&trace.header, schema).expect("it is the trace's own schema");
     let mut encoder = Encoder::new(replay.tables());
     let mut vectors = Vectors(Vec::new());
     vectors.put(0, 0, &welcome(&replay.tables().schema().clone()));

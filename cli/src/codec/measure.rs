@@ -1,18 +1,18 @@
 //! A trace through the real encoder and decoder, tick by tick, with three clients who must all see what the trace says.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_protocol::snapshot::{Decoder, Encoder};
-use tickwire_protocol::wire::Source as _;
-use tickwire_protocol::{Predict, Slot};
+use tickwire_protocol::Schema;
+use tickwire_protocol::snapshot::{Decoder, Encoder, Priors};
 
 use super::plain::{Varint, full_bytes};
 use super::report::{Distribution, Report};
-use crate::trace::{Replay, Trace};
+use crate::trace::{Replay, ReplayError, Tick, Trace};
 
 /// Ticks that warm the codec up before its bytes count.
-const WARM_UP: usize = 60;
+const WARM_UP: u32 = 60;
 
 /// Ticks from one snapshot hash to the next, as a match has it by default.
 const HASH_EVERY: u32 = 64;
@@ -22,23 +22,39 @@ const LOSS_PERIOD: usize = 50;
 const LOST: usize = 12;
 
 /// How to measure.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MeasureOptions {
-    /// How all fields are predicted. Default: as the codec finds best.
-    pub predict: Predict,
+    /// The trace's own schema, or that of the game that it was recorded from.
+    pub schema: Arc<Schema>,
+    /// What the encoder begins with. Default: the built-in ones.
+    pub priors: Option<Arc<Priors>>,
+    /// The tick after which ticks count. Default: the 60th of the trace.
+    pub after: Option<u32>,
 }
 
-/// Runs `trace` through the codec. The first 60 ticks don't count.
+impl MeasureOptions {
+    /// The defaults.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        Self { schema, priors: None, after: None }
+    }
+}
+
+/// Runs `trace` through the codec.
+///
+/// # Errors
+/// The schema is not of what the trace was recorded from.
 ///
 /// # Panics
-/// If more entities are alive or resting at once than there are slots.
-pub fn measure(trace: &Trace, options: &MeasureOptions) -> Report {
-    let mut replay = Replay::new(trace.header.schema(options.predict).into());
-    let mut encoder = Encoder::new(replay.tables());
-    let new_decoder = |replay: &mut Replay| Decoder::new(replay.tables().schema().clone());
-    let mut steady = new_decoder(&mut replay);
-    let mut late = new_decoder(&mut replay);
-    let mut lossy = new_decoder(&mut replay);
+/// If more entities are alive or resting at once than there are slots, or if the priors are not of the schema.
+pub fn measure(trace: &Trace, options: &MeasureOptions) -> Result<Report, ReplayError> {
+    let mut replay = Replay::new(&trace.header, options.schema.clone())?;
+    let mut encoder = match &options.priors {
+        Some(priors) => Encoder::with_priors(replay.tables(), priors.clone()),
+        None => Encoder::new(replay.tables()),
+    };
+    let after = options.after.unwrap_or_else(|| trace.ticks.first().map_or(0, |first| first.tick + WARM_UP - 1));
+    let new_decoder = || Decoder::new(options.schema.clone());
+    let (mut steady, mut late, mut lossy) = (new_decoder(), new_decoder(), new_decoder());
     let mut varint = Varint::new(&trace.header);
     let mut tally = Tally::default();
     let mut delta = Vec::new();
@@ -69,12 +85,12 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Report {
             equal &= lossy.apply(&delta).is_ok();
         }
         for decoder in [Some(&steady), (late.tick() > 0).then_some(&late), (!lost).then_some(&lossy)] {
-            equal &= decoder.is_none_or(|decoder| holds(decoder, replay.rows()));
+            equal &= decoder.is_none_or(|decoder| replay.agrees(decoder));
         }
         tally.lossless &= equal;
 
         let plain = varint.delta_bytes(replay.rows());
-        if index >= WARM_UP {
+        if tick.tick > after {
             tally.changed += changed(tick) as u64;
             tally.live += replay.live() as u64;
             tally.full += full_bytes(replay.rows());
@@ -86,7 +102,7 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Report {
     }
     let mut keyframe = Vec::new();
     encoder.resync(None, &mut keyframe);
-    tally.report(&trace.header.name, trace.ticks.len(), keyframe.len())
+    Ok(tally.report(&trace.header.name, trace.ticks.len(), keyframe.len()))
 }
 
 /// Sums over the ticks that count.
@@ -137,20 +153,9 @@ fn apply_resync(encoder: &mut Encoder, base: Option<u32>, decoder: &mut Decoder)
     decoder.apply(&body).is_ok()
 }
 
-/// Whether the decoder holds just these rows.
-fn holds(decoder: &Decoder, tables: &[BTreeMap<Slot, Vec<i32>>]) -> bool {
-    tables.iter().enumerate().all(|(component, expected)| {
-        let Some(rows) = decoder.rows(component) else { return false };
-        let same = |(slot, values): (&Slot, &Vec<i32>)| {
-            rows.get(*slot).is_some_and(|mut row| values.iter().all(|&value| row.int() == Ok(value)))
-        };
-        rows.slots().count() == expected.len() && expected.iter().all(same)
-    })
-}
-
-fn changed(tick: &crate::trace::Tick) -> usize {
+fn changed(tick: &Tick) -> usize {
     let set = tick.set.iter().map(|set| set.0);
     let unset = tick.unset.iter().map(|(id, _)| *id);
-    let ids: std::collections::BTreeSet<u32> = set.chain(unset).chain(tick.despawn.iter().copied()).collect();
+    let ids: BTreeSet<u32> = set.chain(unset).chain(tick.despawn.iter().copied()).collect();
     ids.len()
 }

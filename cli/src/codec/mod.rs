@@ -8,18 +8,65 @@ pub use measure::{MeasureOptions, measure};
 pub use report::{Distribution, Report};
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use crate::args::CodecArgs;
+use tickwire::Priors;
+use tickwire_protocol::snapshot::Encoder;
+use tickwire_protocol::{Predict, Schema};
+
+use crate::args::{CodecArgs, TrainArgs};
 use crate::error::CliError;
-use crate::trace::Trace;
+use crate::program::Program;
+use crate::trace::{Header, Replay, ReplayError, Trace};
 
-pub(crate) fn run(args: &CodecArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn run(program: &Program, args: &CodecArgs) -> Result<ExitCode, CliError> {
     let trace = Trace::open(&args.trace)?;
-    let report = measure(&trace, &MeasureOptions::default());
+    let schema = schema(program, args.game.as_deref(), &trace.header)?;
+    let priors = args.priors.as_deref().map(|file| program.priors(file, &schema)).transpose()?;
+    let report = measure(&trace, &MeasureOptions { schema, priors, after: args.after })?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         println!("{report}");
     }
     Ok(if report.lossless { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(crate) fn train(program: &Program, args: &TrainArgs) -> Result<ExitCode, CliError> {
+    let trace = Trace::open(&args.trace)?;
+    let schema = schema(program, args.game.as_deref(), &trace.header)?;
+    let until = args.until.unwrap_or(u32::MAX);
+    let priors = learn(&trace, schema, until)?;
+    std::fs::write(&args.out, priors.to_bytes()).map_err(|error| CliError::Write { file: args.out.clone(), error })?;
+    println!("priors in {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The best priors for a trace up to a tick.
+///
+/// # Errors
+/// The schema is not of what the trace was recorded from.
+///
+/// # Panics
+/// If more entities are alive or resting at once than there are slots.
+pub fn learn(trace: &Trace, schema: Arc<Schema>, until: u32) -> Result<Priors, ReplayError> {
+    let mut replay = Replay::new(&trace.header, schema)?;
+    let mut encoder = Encoder::new(replay.tables());
+    let mut delta = Vec::new();
+    for tick in trace.ticks.iter().take_while(|tick| tick.tick <= until) {
+        replay.step(tick);
+        delta.clear();
+        encoder.observe(replay.tables());
+        encoder.delta(replay.tables(), tick.tick, false, &mut delta);
+        replay.tables().settle();
+    }
+    Ok(encoder.learnt())
+}
+
+/// The schema of the game of this name, or the trace's own.
+fn schema(program: &Program, game: Option<&str>, header: &Header) -> Result<Arc<Schema>, CliError> {
+    match game {
+        Some(name) => Ok((program.find(Some(name))?.schema)()),
+        None => Ok(header.schema(Predict::Auto).into()),
+    }
 }

@@ -10,7 +10,7 @@ mod replay;
 mod write;
 
 pub use read::{Fault, TraceError};
-pub use replay::Replay;
+pub use replay::{Replay, ReplayError};
 pub use write::TraceWriter;
 
 use serde::{Deserialize, Serialize};
