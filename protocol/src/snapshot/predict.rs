@@ -33,7 +33,7 @@ const LEAN_STEP: i32 = 3;
 /// What a settled predictor's lean is, if it is not 0, up to the sign.
 pub(super) const SETTLED_LEAN: i32 = 4;
 /// The most [`Predictor::fading`] is.
-pub(super) const MAX_FADING: u32 = 3;
+pub(super) const MAX_FADING: u32 = 2;
 /// Residuals above this count as this much when their magnitude is remembered.
 const MAX_RESIDUAL: u32 = 1 << 16;
 
@@ -108,7 +108,7 @@ pub(super) struct Predictor {
     pub(super) magnitude: u32,
     /// How much better it has been to hold than to move: holds if it is not below 0. Within [`MAX_LEAN`] of 0.
     pub(super) lean: i32,
-    /// How much better it has been to fade than to go on: fades from 2 on. At most [`MAX_FADING`].
+    /// How much better it has been to fade than to go on: fades at [`MAX_FADING`], the most.
     pub(super) fading: u32,
 }
 
@@ -132,7 +132,7 @@ impl Predictor {
     /// The better of the two that move.
     #[inline]
     fn way(&self) -> Guess {
-        if self.fading < 2 { Guess::Velocity } else { Guess::Fade }
+        if self.fading < MAX_FADING { Guess::Velocity } else { Guess::Fade }
     }
 
     /// What the field will be if it goes on as guessed.

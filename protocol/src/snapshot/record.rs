@@ -168,8 +168,9 @@ impl Default for RowModels {
 /// One numeric field of them.
 #[derive(Clone, Debug)]
 struct FieldModels {
-    /// The value in the record before, 0 for the first.
-    last: i32,
+    /// The value that most records had so far, 0 to begin with, and by how many more than others had another.
+    usual: i32,
+    lead: u32,
     same: Adaptive,
     value: Number,
     /// Whether nothing is remembered.
@@ -189,7 +190,8 @@ struct FieldModels {
 
 impl FieldModels {
     const NEW: Self = Self {
-        last: 0,
+        usual: 0,
+        lead: 0,
         same: Adaptive::NEW,
         value: Number::NEW,
         new: Adaptive::NEW,
@@ -253,9 +255,16 @@ impl RowModels {
 
 impl FieldModels {
     fn value(&mut self, coder: &mut impl Coder, value: i32) -> i32 {
-        let same = coder.adapt(&mut self.same, value == self.last);
-        self.last = if same { self.last } else { self.value.signed(coder, value) };
-        self.last
+        if coder.adapt(&mut self.same, value == self.usual) {
+            self.lead += 1;
+            return self.usual;
+        }
+        let value = self.value.signed(coder, value);
+        match self.lead.checked_sub(1) {
+            Some(lead) => self.lead = lead,
+            None => (self.usual, self.lead) = (value, 1),
+        }
+        value
     }
 
     fn predictor(
