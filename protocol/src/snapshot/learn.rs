@@ -8,7 +8,7 @@ const FIRST_LOOK: u32 = 60;
 /// Looks come at twice the distance each time, up to this.
 const LAST_DISTANCE: u32 = 1920;
 /// What a changed level costs in an announcement, about, in 1/1024 bit.
-const CHANGE_COST: u64 = 8 << 10;
+const CHANGE_COST: u64 = 12 << 10;
 /// What a level that stays costs there, about, in 1/1024 bit.
 const STAY_COST: u64 = 1 << 8;
 /// Decisions of each kind that the level in force counts for, in 1/4096: one that was never seen is not called impossible.
@@ -62,9 +62,11 @@ impl Learner {
         gain as i64 - 2 * cost as i64
     }
 
-    /// The best levels for what was counted.
+    /// The best levels for what was counted, where they differ by more than they cost.
     pub(super) fn learnt(&self, levels: &[u8]) -> Vec<u8> {
-        self.counts.iter().zip(levels).map(|(&counts, &level)| best_level(counts, level)).collect()
+        let mut better = Vec::new();
+        self.improve(levels, &mut better);
+        better
     }
 }
 

@@ -140,7 +140,7 @@ impl MirrorTable {
             let new = coded.map_or_else(|| predictor.forecast(rule, *value).value, |values| values[field]);
             predictor.update(rule, *value, new);
             if settles {
-                predictor.settle(rule, rule.difference(*value, new));
+                predictor.settle(rule.difference(*value, new));
             }
             *value = new;
         }

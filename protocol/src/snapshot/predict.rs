@@ -2,8 +2,9 @@
 //!
 //! Positions are the sums of velocities that a game keeps more exactly than it shows, so a predictor keeps fractions too: quarters
 //! of a unit. Three guesses compete: *hold* (it stays), *velocity* (it goes on, and its velocity goes on changing as it did), and
-//! *fade* (it slows down, as what approaches a target does). The one in use is kept until others have been better more often than
-//! not: it has earned *trust* that must be used up first, so one odd tick changes nothing, and no side information is sent.
+//! *fade* (it slows down, as what approaches a target does). Two scores say which of them has been better lately, one for holding
+//! or moving and one for the two ways to move, so no side information is sent. The first is kept while a slot is settled: what
+//! moves by fits and starts is known to.
 //!
 //! All arithmetic is on wrapping 32-bit integers (`| 0` in JavaScript), shifts of negative numbers round down.
 
@@ -25,26 +26,23 @@ pub(super) const MAX_VELOCITY: i32 = (JUMP as i32) << FRACTION;
 pub(super) const MAX_ACCELERATION: i32 = 2 * MAX_VELOCITY;
 /// An offset is within this of 0, in quarters.
 pub(super) const MAX_OFFSET: i32 = 1 << 6;
-/// A guess that was worse by this much on the scale of [`level`] loses no more trust than that.
-const MAX_LOSS: u32 = 8;
-/// A guess that was better by this much gains no more trust than that.
-const MAX_GAIN: u32 = 2;
-/// Trust is at most this.
-pub(super) const MAX_TRUST: u8 = 3;
+/// [`Predictor::lean`] is within this of 0.
+pub(super) const MAX_LEAN: i32 = 4;
+/// A tick moves [`Predictor::lean`] by at most this.
+const LEAN_STEP: i32 = 3;
+/// What a settled predictor's lean is, if it is not 0, up to the sign.
+pub(super) const SETTLED_LEAN: i32 = 4;
+/// The most [`Predictor::fading`] is.
+pub(super) const MAX_FADING: u32 = 2;
 /// Residuals above this count as this much when their magnitude is remembered.
 const MAX_RESIDUAL: u32 = 1 << 16;
 
 /// A guess at the next value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Guess {
-    #[default]
     Hold,
     Velocity,
     Fade,
-}
-
-impl Guess {
-    pub(super) const ALL: [Self; 3] = [Self::Hold, Self::Velocity, Self::Fade];
 }
 
 /// What a numeric field is, for its predictor.
@@ -52,8 +50,8 @@ impl Guess {
 pub(super) struct Rule {
     /// Bits of an i32 above the field's: 0 but for angles.
     spare: u32,
-    /// The one guess that the schema allows, if it names one.
-    only: Option<Guess>,
+    /// Which guess the schema allows.
+    pub(super) predict: Predict,
 }
 
 impl Rule {
@@ -64,12 +62,7 @@ impl Rule {
             Kind::Angle { bits } => 32 - u32::from(bits),
             _ => 0,
         };
-        let only = match field.predict {
-            Predict::Auto => None,
-            Predict::Hold => Some(Guess::Hold),
-            Predict::Velocity => Some(Guess::Velocity),
-        };
-        Some(Self { spare, only })
+        Some(Self { spare, predict: field.predict })
     }
 
     /// What has to be added to `from` to get `to`; for an angle, the shorter way round.
@@ -113,21 +106,39 @@ pub(super) struct Predictor {
     pub(super) offset: i32,
     /// Of past residuals, decaying, in sixteenths; a power of two, or 0.
     pub(super) magnitude: u32,
-    pub(super) guess: Guess,
-    /// What other guesses must outdo before one of them takes over, at most [`MAX_TRUST`].
-    pub(super) trust: u8,
+    /// How much better it has been to hold than to move: holds if it is not below 0. Within [`MAX_LEAN`] of 0.
+    pub(super) lean: i32,
+    /// How much better it has been to fade than to go on: fades at [`MAX_FADING`], the most.
+    pub(super) fading: u32,
 }
 
 impl Predictor {
     /// Without a past.
     pub(super) fn new(rule: Rule) -> Self {
-        Self { guess: rule.only.unwrap_or_default(), ..Self::default() }
+        let lean = match rule.predict {
+            Predict::Auto => 0,
+            Predict::Hold => SETTLED_LEAN,
+            Predict::Velocity => -SETTLED_LEAN,
+        };
+        Self { lean, ..Self::default() }
+    }
+
+    /// The guess that has been better lately.
+    #[inline]
+    pub(super) fn guess(&self) -> Guess {
+        if self.lean >= 0 { Guess::Hold } else { self.way() }
+    }
+
+    /// The better of the two that move.
+    #[inline]
+    fn way(&self) -> Guess {
+        if self.fading < MAX_FADING { Guess::Velocity } else { Guess::Fade }
     }
 
     /// What the field will be if it goes on as guessed.
     #[inline]
     pub(super) fn forecast(&self, rule: Rule, value: i32) -> Forecast {
-        let way = match self.guess {
+        let way = match self.guess() {
             Guess::Hold => return Forecast { value, fraction: 0 },
             Guess::Velocity => self.course(),
             Guess::Fade => self.fade(),
@@ -141,10 +152,10 @@ impl Predictor {
         let moved = rule.difference(old, new);
         let error = |way: i32| rule.difference(whole(way), moved);
         let errors = [moved, error(self.course()), error(self.fade())];
-        let residual = errors[self.guess as usize].unsigned_abs().min(MAX_RESIDUAL) as i32;
+        let residual = errors[self.guess() as usize].unsigned_abs().min(MAX_RESIDUAL) as i32;
         let magnitude = self.magnitude as i32;
         self.magnitude = one_digit((magnitude + (((residual << 4) - magnitude) >> 2)) as u32);
-        if rule.only.is_none() {
+        if rule.predict == Predict::Auto {
             self.judge(errors.map(|error| level(error.unsigned_abs())));
         }
 
@@ -163,7 +174,7 @@ impl Predictor {
             self.offset = 0;
             self.velocity = moved << FRACTION;
             let change = self.velocity - before;
-            self.acceleration = change - (change >> 2);
+            self.acceleration = if moved == 0 { 0 } else { change - (change >> 2) };
         } else {
             (self.offset, self.velocity, self.acceleration) = (0, 0, 0);
         }
@@ -176,22 +187,23 @@ impl Predictor {
     }
 
     /// Forgets what does not matter while nothing happens; the value has just `moved`.
-    pub(super) fn settle(&mut self, rule: Rule, moved: i32) {
+    pub(super) fn settle(&mut self, moved: i32) {
         let by_unit = moved << FRACTION;
         if moved.unsigned_abs() <= NOISE && (self.velocity - by_unit).abs() <= 1 {
             // What counts up by one or two: quarters come close to it, but not always to rest on it.
             (self.velocity, self.offset) = (by_unit, 0);
         }
-        let goes_on = match self.guess {
+        let goes_on = match self.guess() {
             Guess::Hold => false,
             Guess::Velocity => self.velocity != 0,
             // What is still moving was too slow to be seen slowing down.
             Guess::Fade => self.velocity != 0 && moved != 0,
         };
+        let lean = self.lean.signum() * SETTLED_LEAN;
         *self = if goes_on {
-            Self { velocity: self.velocity, offset: self.offset, guess: Guess::Velocity, ..Self::default() }
+            Self { velocity: self.velocity, offset: self.offset, lean, ..Self::default() }
         } else {
-            Self::new(rule)
+            Self { lean, ..Self::default() }
         };
     }
 
@@ -222,29 +234,17 @@ impl Predictor {
         self.offset + self.velocity - (self.velocity >> 2) - (self.velocity >> 4)
     }
 
-    /// Compares how wrong each guess was.
+    /// Compares how wrong each guess was, by [`level`].
     #[inline]
-    fn judge(&mut self, levels: [u32; 3]) {
-        let mine = levels[self.guess as usize];
-        let mut best = self.guess;
-        let mut others = u32::MAX;
-        for guess in Guess::ALL {
-            let theirs = levels[guess as usize];
-            if theirs < levels[best as usize] {
-                best = guess;
-            }
-            if guess != self.guess {
-                others = others.min(theirs);
-            }
-        }
-        if best == self.guess {
-            self.trust = (self.trust + (others - mine).min(MAX_GAIN) as u8).min(MAX_TRUST);
-            return;
-        }
-        let loss = (mine - levels[best as usize]).min(MAX_LOSS) as u8;
-        match self.trust.checked_sub(loss) {
-            Some(trust) => self.trust = trust,
-            None => (self.guess, self.trust) = (best, 0),
+    fn judge(&mut self, [hold, velocity, fade]: [i32; 3]) {
+        let moving = if self.way() == Guess::Velocity { velocity } else { fade };
+        let better = moving - hold;
+        let step = ((better.abs() + 2) / 3).min(LEAN_STEP);
+        self.lean = (self.lean + step * better.signum()).clamp(-MAX_LEAN, MAX_LEAN);
+        if fade < velocity {
+            self.fading = (self.fading + 1).min(MAX_FADING);
+        } else if velocity < fade {
+            self.fading = self.fading.saturating_sub(1);
         }
     }
 }
@@ -277,12 +277,13 @@ pub(super) fn magnitude(digits: u32) -> u32 {
 
 /// An error on a scale of half octaves: equal steps for equal ratios, as its cost in bits.
 #[inline]
-fn level(error: u32) -> u32 {
-    match digits(error) {
+fn level(error: u32) -> i32 {
+    let level = match digits(error) {
         0 => 0,
         1 => 2,
         digits => 2 * digits - 1 + (error >> (digits - 2) & 1),
-    }
+    };
+    level as i32
 }
 
 #[cfg(test)]
@@ -392,7 +393,7 @@ mod tests {
                 prop_assert!(predictor.offset.abs() <= MAX_OFFSET);
                 prop_assert!(digits(predictor.magnitude) <= MAX_MAGNITUDE_DIGITS);
             }
-            predictor.settle(rule, 0);
+            predictor.settle(0);
             let mut at_once = predictor;
             let mut one_by_one = predictor;
             let mut there = value;

@@ -14,11 +14,13 @@ use super::decoder::DecodeError;
 use super::mirror::{Mirror, MirrorTable};
 use super::number::{Gaps, Number, Tree};
 use super::predict::{
-    Guess, MAX_ACCELERATION, MAX_MAGNITUDE_DIGITS, MAX_OFFSET, MAX_VELOCITY, Predictor, Rule, digits, magnitude,
+    MAX_ACCELERATION, MAX_LEAN, MAX_MAGNITUDE_DIGITS, MAX_OFFSET, MAX_VELOCITY, Predictor, Rule, SETTLED_LEAN, digits,
+    magnitude,
 };
 use super::range::{Adaptive, Coder};
 use super::walk::code_opaque;
 use crate::ids::{MAX_SLOTS, Slot};
+use crate::schema::Predict;
 use crate::varint::ReadError;
 
 /// What came and went.
@@ -166,16 +168,17 @@ impl Default for RowModels {
 /// One numeric field of them.
 #[derive(Clone, Debug)]
 struct FieldModels {
-    /// The value in the record before, 0 for the first.
-    last: i32,
+    /// The value that most records had so far, 0 to begin with, and by how many more than others had another.
+    usual: i32,
+    lead: u32,
     same: Adaptive,
     value: Number,
     /// Whether nothing is remembered.
     new: Adaptive,
     coasts: Adaptive,
-    guess: Tree<4>,
-    /// By guess.
-    trust: [Tree<4>; 3],
+    settled_lean: Tree<4>,
+    lean: Tree<16>,
+    fading: Tree<4>,
     magnitude: Tree<32>,
     /// By guess.
     velocity: [Number; 3],
@@ -187,13 +190,15 @@ struct FieldModels {
 
 impl FieldModels {
     const NEW: Self = Self {
-        last: 0,
+        usual: 0,
+        lead: 0,
         same: Adaptive::NEW,
         value: Number::NEW,
         new: Adaptive::NEW,
         coasts: Adaptive::NEW,
-        guess: Tree::NEW,
-        trust: [Tree::NEW; 3],
+        settled_lean: Tree::NEW,
+        lean: Tree::NEW,
+        fading: Tree::NEW,
         magnitude: Tree::NEW,
         velocity: [Number::NEW; 3],
         offset: [Number::NEW; 3],
@@ -250,9 +255,16 @@ impl RowModels {
 
 impl FieldModels {
     fn value(&mut self, coder: &mut impl Coder, value: i32) -> i32 {
-        let same = coder.adapt(&mut self.same, value == self.last);
-        self.last = if same { self.last } else { self.value.signed(coder, value) };
-        self.last
+        if coder.adapt(&mut self.same, value == self.usual) {
+            self.lead += 1;
+            return self.usual;
+        }
+        let value = self.value.signed(coder, value);
+        match self.lead.checked_sub(1) {
+            Some(lead) => self.lead = lead,
+            None => (self.usual, self.lead) = (value, 1),
+        }
+        value
     }
 
     fn predictor(
@@ -263,31 +275,36 @@ impl FieldModels {
         truth: Predictor,
     ) -> Result<Predictor, DecodeError> {
         let mut predictor = Predictor::new(rule);
+        let free = rule.predict == Predict::Auto;
         if history == 0 {
             if !coder.adapt(&mut self.coasts, truth.coasts()) {
+                if free {
+                    let lean = self.settled_lean.code(coder, (truth.lean / SETTLED_LEAN + 1) as u32) as i32 - 1;
+                    predictor.lean = lean * SETTLED_LEAN;
+                }
                 return Ok(predictor);
             }
-            predictor.guess = Guess::Velocity;
+            predictor.lean = -SETTLED_LEAN;
         } else {
             if coder.adapt(&mut self.new, truth == predictor) {
                 return Ok(predictor);
             }
-            let guess = self.guess.code(coder, truth.guess as u32) as usize;
-            predictor.guess = *Guess::ALL.get(guess).ok_or(DecodeError::Record)?;
-            predictor.trust = self.trust[guess].code(coder, truth.trust.into()) as u8;
-            let size = self.magnitude.code(coder, digits(truth.magnitude));
-            if size > MAX_MAGNITUDE_DIGITS {
-                return Err(DecodeError::Record);
+            if free {
+                predictor.lean = self.lean.code(coder, (truth.lean + MAX_LEAN) as u32) as i32 - MAX_LEAN;
+                predictor.fading = self.fading.code(coder, truth.fading);
             }
+            let size = self.magnitude.code(coder, digits(truth.magnitude));
             predictor.magnitude = magnitude(size);
             let models = &mut self.acceleration[(size / 2).min(3) as usize];
             predictor.acceleration = models.signed(coder, truth.acceleration);
         }
-        let guess = predictor.guess as usize;
+        let guess = predictor.guess() as usize;
         predictor.velocity = self.velocity[guess].signed(coder, truth.velocity);
         predictor.offset = self.offset[guess].signed(coder, truth.offset);
         let bounded = |value: i32, most: i32| (-most..=most).contains(&value);
-        let sound = bounded(predictor.velocity, MAX_VELOCITY)
+        let sound = bounded(predictor.lean, MAX_LEAN)
+            && digits(predictor.magnitude) <= MAX_MAGNITUDE_DIGITS
+            && bounded(predictor.velocity, MAX_VELOCITY)
             && bounded(predictor.acceleration, MAX_ACCELERATION)
             && bounded(predictor.offset, MAX_OFFSET);
         if sound { Ok(predictor) } else { Err(DecodeError::Record) }

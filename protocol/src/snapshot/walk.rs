@@ -188,10 +188,11 @@ impl<C: Coder, T: Tally> Walk<'_, C, T> {
         before: u32,
         residual: i32,
     ) -> i32 {
-        let moving = predictor.guess != Guess::Hold;
+        let guess = predictor.guess();
+        let moving = guess != Guess::Hold;
         let way = if moving { forecast.fraction + 2 } else { predictor.velocity.signum() + 1 };
         let weight = predictor.weight();
-        let negative = self.decide(of_field.negative(predictor.guess as u32, weight, way as u32), residual < 0);
+        let negative = self.decide(of_field.negative(guess as u32, weight, way as u32), residual < 0);
         let size = residual.unsigned_abs();
         let known = digits(size).saturating_sub(1);
         let longer = of_field.longer(moving, weight, before);
