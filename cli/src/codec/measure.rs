@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_protocol::Schema;
-use tickwire_protocol::snapshot::{Decoder, Encoder, Priors};
+use tickwire_protocol::snapshot::{Costs, Decoder, Encoder, Priors};
 
 use super::plain::{Varint, full_bytes};
 use super::report::{Distribution, Report};
@@ -57,6 +57,7 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Result<Report, Replay
     let (mut steady, mut late, mut lossy) = (new_decoder(), new_decoder(), new_decoder());
     let mut varint = Varint::new(&trace.header);
     let mut tally = Tally::default();
+    let mut costs = Costs::new(&options.schema);
     let mut delta = Vec::new();
 
     for (index, tick) in trace.ticks.iter().enumerate() {
@@ -67,6 +68,10 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Result<Report, Replay
         encoder.delta(replay.tables(), tick.tick, tick.tick.is_multiple_of(HASH_EVERY), &mut delta);
         replay.tables().settle();
         let encoded = start.elapsed();
+        let counts = tick.tick > after;
+        if counts {
+            steady.cost(&delta, &mut costs).expect("it is the next delta");
+        }
         let start = Instant::now();
         let mut equal = steady.apply(&delta).is_ok();
         let decoded = start.elapsed();
@@ -90,7 +95,7 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Result<Report, Replay
         tally.lossless &= equal;
 
         let plain = varint.delta_bytes(replay.rows());
-        if tick.tick > after {
+        if counts {
             tally.changed += changed(tick) as u64;
             tally.live += replay.live() as u64;
             tally.full += full_bytes(replay.rows());
@@ -102,7 +107,7 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Result<Report, Replay
     }
     let mut keyframe = Vec::new();
     encoder.resync(None, &mut keyframe);
-    Ok(tally.report(&trace.header.name, trace.ticks.len(), keyframe.len()))
+    Ok(tally.report(trace, &options.schema, &costs, keyframe.len()))
 }
 
 /// Sums over the ticks that count.
@@ -125,14 +130,14 @@ impl Default for Tally {
 }
 
 impl Tally {
-    fn report(self, name: &str, ticks: usize, keyframe: usize) -> Report {
+    fn report(self, trace: &Trace, schema: &Schema, costs: &Costs, keyframe: usize) -> Report {
         let measured = self.bytes.len().max(1) as f64;
         let mean = |sum: u64| sum as f64 / measured;
         let per_entity = |time: Duration| time.as_nanos() as f64 / self.live.max(1) as f64;
         let bytes: u64 = self.bytes.iter().sum();
         Report {
-            name: name.to_owned(),
-            ticks,
+            name: trace.header.name.clone(),
+            ticks: trace.ticks.len(),
             live: mean(self.live),
             changed: mean(self.changed),
             bits_per_changed: bytes as f64 * 8.0 / self.changed.max(1) as f64,
@@ -143,8 +148,22 @@ impl Tally {
             encode_ns_per_entity: per_entity(self.encoding),
             decode_ns_per_entity: per_entity(self.decoding),
             lossless: self.lossless,
+            parts: parts(schema, costs, measured),
         }
     }
+}
+
+/// What each part of the deltas costs, in bytes a tick.
+fn parts(schema: &Schema, costs: &Costs, ticks: f64) -> Vec<(String, f64)> {
+    let bytes = |bits: f64| bits / 8.0 / ticks;
+    let mut parts = Vec::new();
+    for (shape, costs) in schema.components.iter().zip(&costs.components) {
+        parts.push((format!("{}: which rows", shape.name), bytes(costs.flags)));
+        let fields = shape.fields.iter().zip(&costs.fields);
+        parts.extend(fields.map(|(field, &bits)| (format!("{}.{}", shape.name, field.name), bytes(bits))));
+    }
+    parts.push(("spawns, despawns, learning, heads".into(), bytes(costs.rest)));
+    parts
 }
 
 fn apply_resync(encoder: &mut Encoder, base: Option<u32>, decoder: &mut Decoder) -> bool {

@@ -29,6 +29,9 @@ pub struct Report {
     pub decode_ns_per_entity: f64,
     /// Whether every client saw every tick as the trace has it.
     pub lossless: bool,
+    /// What each component and field costs, in bytes a tick; they add up to the mean.
+    #[serde(skip)]
+    pub parts: Vec<(String, f64)>,
 }
 
 /// How many bytes ticks take.
@@ -69,6 +72,10 @@ impl std::fmt::Display for Report {
         writeln!(f, "  mask and varints  {:.0} bytes/tick ({:.1} ×)", self.bytes_varint, times(self.bytes_varint))?;
         writeln!(f, "  encode            {:.0} ns/entity", self.encode_ns_per_entity)?;
         writeln!(f, "  decode            {:.0} ns/entity", self.decode_ns_per_entity)?;
+        let width = self.parts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, bytes) in self.parts.iter().filter(|(_, bytes)| *bytes >= 0.05) {
+            writeln!(f, "    {name:width$}  {bytes:8.1} bytes/tick  {:5.1} %", bytes * 100.0 / mean.max(1.0))?;
+        }
         let verdict = if self.lossless { "every client saw every tick" } else { "NOT LOSSLESS" };
         write!(f, "  {verdict}")
     }

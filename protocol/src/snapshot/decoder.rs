@@ -8,7 +8,7 @@ use super::prior::{Priors, TableContexts, code_levels, contexts};
 use super::range::RangeReader;
 use super::record::Lists;
 use super::rows::Rows;
-use super::walk::{Changes, Untold, Walk};
+use super::walk::{Changes, Tally, Untold, Walk};
 use super::{RESYNC_WINDOW, check_byte, flags};
 use crate::ids::{Slot, Tick};
 use crate::schema::Schema;
@@ -90,7 +90,7 @@ pub enum DecodeError {
 }
 
 /// What stands before the range-coded stream.
-struct Head {
+pub(super) struct Head {
     tick: Tick,
     /// None for a keyframe.
     base: Option<Tick>,
@@ -101,7 +101,7 @@ struct Head {
 }
 
 impl Head {
-    fn has(&self, flag: u8) -> bool {
+    pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 }
@@ -154,14 +154,14 @@ impl Decoder {
         if let Some(base) = head.base.filter(|&base| base != self.tick) {
             return Err(DecodeError::Gap { base, have: self.tick });
         }
-        self.read(&head, stream)?;
+        self.read(&head, stream, &mut Untold)?;
         self.commit(&head);
         let hash_matched = head.hash.map(|hash| hash == self.hash());
         Ok(Applied::Fresh { tick: head.tick, hash_matched })
     }
 
     /// Reads all there is, and applies nothing.
-    fn read(&mut self, head: &Head, stream: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn read(&mut self, head: &Head, stream: &[u8], tally: &mut impl Tally) -> Result<(), DecodeError> {
         self.read.clear();
         if head.flags & flags::STREAM == 0 {
             return if stream.is_empty() { Ok(()) } else { Err(ReadError::Trailing(stream.len()).into()) };
@@ -173,7 +173,7 @@ impl Decoder {
             code_levels(&mut coder, &self.generic, levels);
         }
         if head.has(flags::CODED) {
-            let mut walk = Walk { coder: &mut coder, levels: &self.levels, tally: &mut Untold };
+            let mut walk = Walk { coder: &mut coder, levels: &self.levels, tally };
             for ((table, contexts), changes) in self.mirror.tables.iter().zip(&*self.contexts).zip(changes) {
                 walk.table(table, contexts, None, earlier, changes)?;
             }
@@ -255,7 +255,7 @@ impl Clone for Decoder {
     }
 }
 
-fn read_head(body: &[u8]) -> Result<(Head, &[u8]), DecodeError> {
+pub(super) fn read_head(body: &[u8]) -> Result<(Head, &[u8]), DecodeError> {
     let mut reader = Reader::new(body);
     if reader.u8()? != check_byte(reader.rest()) {
         return Err(DecodeError::Check);

@@ -12,6 +12,7 @@
 //! happened for three ticks is settled, and whoever missed only its rest has missed nothing.
 
 mod bits;
+mod costs;
 mod decoder;
 mod encoder;
 mod fields;
@@ -28,6 +29,7 @@ mod slots;
 mod table;
 mod walk;
 
+pub use costs::{ComponentCosts, Costs};
 pub use decoder::{Applied, DecodeError, Decoder};
 pub use encoder::Encoder;
 pub use fields::{Fields, Mismatch};

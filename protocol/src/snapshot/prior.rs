@@ -42,6 +42,8 @@ pub(super) static COSTS: [u16; LEVELS as usize] = [
 
 /// Contexts of a table's own block.
 pub(super) const TABLE: usize = 440;
+/// Where those of digits, which all fields share, begin among them.
+pub(super) const DIGITS: usize = 392;
 /// Contexts of a numeric field's block.
 pub(super) const NUMBER: usize = 802;
 /// Contexts of an opaque field's block.
@@ -101,7 +103,7 @@ impl TableContexts {
     /// The digit after a residual's first, `after` of which follow it.
     #[inline]
     pub(super) fn second_digit(&self, after: u32) -> usize {
-        self.base + 392 + after.min(15) as usize * 3
+        self.base + DIGITS + after.min(15) as usize * 3
     }
 
     /// The digit after that.

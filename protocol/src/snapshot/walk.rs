@@ -28,6 +28,10 @@ const ESCAPE: u32 = 16;
 pub(super) trait Tally {
     /// A decision fell.
     fn count(&mut self, context: usize, bit: bool);
+
+    /// Bits that are as likely 1 as 0 were read, after a decision of this context.
+    #[inline]
+    fn raw(&mut self, _context: usize, _bits: u32) {}
 }
 
 /// Learns nothing.
@@ -170,6 +174,8 @@ impl<C: Coder, T: Tally> Walk<'_, C, T> {
             if only || self.decide(of_field.changed(changed.min(2)), new.is_some_and(|new| *new != **old)) {
                 changed += 1;
                 if let Some(bytes) = code_opaque(self.coder, new, limit)? {
+                    let length = bytes.len() as u32;
+                    self.tally.raw(of_field.changed(0), 5 + digits(length) + 8 * length);
                     changes.opaques.push((slot, field, bytes));
                 }
             }
@@ -202,6 +208,7 @@ impl<C: Coder, T: Tally> Walk<'_, C, T> {
         }
         if after == ESCAPE {
             after += self.coder.raw(known.wrapping_sub(ESCAPE), 4);
+            self.tally.raw(longer, 4);
         }
         let mut number = 1;
         if after > 0 {
@@ -212,6 +219,7 @@ impl<C: Coder, T: Tally> Walk<'_, C, T> {
                 number = number << 1 | u32::from(third);
                 let rest = after - 2;
                 number = number << rest | self.coder.raw(size & ((1 << rest) - 1), rest);
+                self.tally.raw(longer, rest);
             }
         }
         if negative { number.wrapping_neg() as i32 } else { number as i32 }

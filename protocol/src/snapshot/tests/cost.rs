@@ -72,3 +72,25 @@ fn noise_costs_little_more_than_its_bits() {
     let each = bytes as f64 / (299.0 * 20.0);
     assert!(each < 4.9, "{each} bytes for 32 bits of noise");
 }
+
+#[test]
+fn all_bits_have_an_owner_and_the_field_that_moves_pays() {
+    let mut room = Room::new();
+    let mut decoder = room.decoder();
+    let mut costs = Costs::new(decoder.schema());
+    let mut bytes = 0;
+    for tick in 1..200 {
+        for slot in 0..50 {
+            room.make(&Change::Body(slot, (tick * (slot + 3) * 7 % 501) as i32, 5));
+        }
+        let delta = room.delta(tick);
+        decoder.cost(&delta, &mut costs).expect("it is the next one");
+        assert_eq!(decoder.tick(), tick - 1, "nothing was applied");
+        decoder.apply(&delta).expect("it is the next one");
+        bytes += delta.len();
+    }
+    assert!((costs.bytes() - bytes as f64).abs() < 1e-6);
+    let [x, heading, _clock] = costs.components[0].fields[..] else { panic!("a body has three fields") };
+    assert!(x > 100.0 * heading && costs.rest < 0.2 * 8.0 * bytes as f64, "{costs:?}");
+    assert!(costs.components[1].fields.iter().all(|&bits| bits == 0.0));
+}
