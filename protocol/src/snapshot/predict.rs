@@ -21,11 +21,11 @@ const START: i32 = 8;
 /// Values that move this far in a tick jump: there is no velocity to speak of.
 const JUMP: u32 = 1 << 26;
 /// A velocity is within this of 0, in quarters: what is just not a jump.
-pub(super) const MAX_VELOCITY: i32 = (JUMP as i32) << FRACTION;
+const MAX_VELOCITY: i32 = (JUMP as i32) << FRACTION;
 /// A change of velocity is within this of 0, in quarters.
-pub(super) const MAX_ACCELERATION: i32 = 2 * MAX_VELOCITY;
+const MAX_ACCELERATION: i32 = 2 * MAX_VELOCITY;
 /// An offset is within this of 0, in quarters.
-pub(super) const MAX_OFFSET: i32 = 1 << 6;
+const MAX_OFFSET: i32 = 1 << 6;
 /// [`Predictor::lean`] is within this of 0.
 pub(super) const MAX_LEAN: i32 = 4;
 /// A tick moves [`Predictor::lean`] by at most this.
@@ -33,7 +33,7 @@ const LEAN_STEP: i32 = 3;
 /// What a settled predictor's lean is, if it is not 0, up to the sign.
 pub(super) const SETTLED_LEAN: i32 = 4;
 /// The most [`Predictor::fading`] is.
-pub(super) const MAX_FADING: u32 = 2;
+const MAX_FADING: u32 = 2;
 /// Residuals above this count as this much when their magnitude is remembered.
 const MAX_RESIDUAL: u32 = 1 << 16;
 
@@ -133,6 +133,18 @@ impl Predictor {
     #[inline]
     fn way(&self) -> Guess {
         if self.fading < MAX_FADING { Guess::Velocity } else { Guess::Fade }
+    }
+
+    /// The same, if all of it is within its bounds.
+    pub(super) fn sound(self) -> Option<Self> {
+        let bounded = |value: i32, most: i32| (-most..=most).contains(&value);
+        let sound = bounded(self.velocity, MAX_VELOCITY)
+            && bounded(self.acceleration, MAX_ACCELERATION)
+            && bounded(self.offset, MAX_OFFSET)
+            && bounded(self.lean, MAX_LEAN)
+            && digits(self.magnitude) <= MAX_MAGNITUDE_DIGITS
+            && self.fading <= MAX_FADING;
+        sound.then_some(self)
     }
 
     /// What the field will be if it goes on as guessed.
@@ -268,7 +280,7 @@ fn one_digit(value: u32) -> u32 {
 }
 
 /// The most digits that a magnitude has.
-pub(super) const MAX_MAGNITUDE_DIGITS: u32 = 21;
+const MAX_MAGNITUDE_DIGITS: u32 = 21;
 
 /// The magnitude of so many digits.
 pub(super) fn magnitude(digits: u32) -> u32 {
@@ -388,10 +400,7 @@ mod tests {
                 let new = rule.moved(new, 0);
                 predictor.update(rule, value, new);
                 value = new;
-                prop_assert!(predictor.velocity.abs() <= MAX_VELOCITY);
-                prop_assert!(predictor.acceleration.abs() <= MAX_ACCELERATION);
-                prop_assert!(predictor.offset.abs() <= MAX_OFFSET);
-                prop_assert!(digits(predictor.magnitude) <= MAX_MAGNITUDE_DIGITS);
+                prop_assert_eq!(predictor.sound(), Some(predictor));
             }
             predictor.settle(0);
             let mut at_once = predictor;

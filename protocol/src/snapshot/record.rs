@@ -13,10 +13,7 @@
 use super::decoder::DecodeError;
 use super::mirror::{Mirror, MirrorTable};
 use super::number::{Gaps, Number, Tree};
-use super::predict::{
-    MAX_ACCELERATION, MAX_LEAN, MAX_MAGNITUDE_DIGITS, MAX_OFFSET, MAX_VELOCITY, Predictor, Rule, SETTLED_LEAN, digits,
-    magnitude,
-};
+use super::predict::{MAX_LEAN, Predictor, Rule, SETTLED_LEAN, digits, magnitude};
 use super::range::{Adaptive, Coder};
 use super::walk::code_opaque;
 use crate::ids::{MAX_SLOTS, Slot};
@@ -277,12 +274,13 @@ impl FieldModels {
         let mut predictor = Predictor::new(rule);
         let free = rule.predict == Predict::Auto;
         if history == 0 {
-            if !coder.adapt(&mut self.coasts, truth.coasts()) {
-                if free {
-                    let lean = self.settled_lean.code(coder, (truth.lean / SETTLED_LEAN + 1) as u32) as i32 - 1;
-                    predictor.lean = lean * SETTLED_LEAN;
-                }
-                return Ok(predictor);
+            let coasts = coder.adapt(&mut self.coasts, truth.coasts());
+            if !coasts && free {
+                let lean = self.settled_lean.code(coder, (truth.lean / SETTLED_LEAN + 1) as u32) as i32 - 1;
+                predictor.lean = lean * SETTLED_LEAN;
+            }
+            if !coasts {
+                return predictor.sound().ok_or(DecodeError::Record);
             }
             predictor.lean = -SETTLED_LEAN;
         } else {
@@ -301,12 +299,6 @@ impl FieldModels {
         let guess = predictor.guess() as usize;
         predictor.velocity = self.velocity[guess].signed(coder, truth.velocity);
         predictor.offset = self.offset[guess].signed(coder, truth.offset);
-        let bounded = |value: i32, most: i32| (-most..=most).contains(&value);
-        let sound = bounded(predictor.lean, MAX_LEAN)
-            && digits(predictor.magnitude) <= MAX_MAGNITUDE_DIGITS
-            && bounded(predictor.velocity, MAX_VELOCITY)
-            && bounded(predictor.acceleration, MAX_ACCELERATION)
-            && bounded(predictor.offset, MAX_OFFSET);
-        if sound { Ok(predictor) } else { Err(DecodeError::Record) }
+        predictor.sound().ok_or(DecodeError::Record)
     }
 }
