@@ -13,7 +13,7 @@ fn decode(criterion: &mut Criterion) {
     for entities in [100, 1_000, 10_000] {
         let mut running = Match::of(entities);
         let mut keyframe = Vec::new();
-        running.sim.resync(1, None, &mut keyframe);
+        running.sim.resync(1, None, &mut |body| keyframe.extend_from_slice(body));
         let mut start = Decoder::new(running.sim.schema().clone());
         start.apply(&keyframe).expect("a keyframe applies to nothing");
         let deltas: Vec<Vec<u8>> = (0..RUN)

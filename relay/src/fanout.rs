@@ -89,9 +89,9 @@ impl Resyncs {
         let mut encoded: Vec<(Option<Tick>, Option<Tick>, Bytes)> = Vec::new();
         for (wanted, link) in self.wanted.drain(..) {
             if !encoded.iter().any(|(other, ..)| *other == wanted) {
-                let mut body = Vec::new();
-                let base = sim.resync(FULL_RATE, wanted, &mut body);
-                encoded.push((wanted, base, frame(|out| put_snapshot(out, &body))));
+                let mut payload = Vec::new();
+                let base = sim.resync(FULL_RATE, wanted, &mut |body| put_snapshot(&mut payload, body));
+                encoded.push((wanted, base, frame(|out| out.extend(payload))));
             }
             for (_, base, frame) in encoded.iter().filter(|(other, ..)| *other == wanted) {
                 if link.outbox.push_snapshot(frame, *base, tick) {

@@ -282,13 +282,14 @@ impl<G: Game> Sim<G> {
         self.streams.delta(every, self.tick)
     }
 
-    /// Appends what brings a replica that has ridden this stream to `base` up to its last delta; a keyframe from nothing or from too far
-    /// back. Returns the base it starts from, none for a keyframe.
+    /// Gives the bodies of snapshots that bring a replica that has ridden this stream to `base` up to its last delta, in order: a resync, the
+    /// deltas that it has missed where they are shorter, or a keyframe from nothing or from too far back. Returns the base that they start
+    /// from, none for a keyframe.
     ///
     /// # Panics
     /// If the stream is not open.
-    pub fn resync(&mut self, every: Every, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
-        self.streams.find(every).expect("a resync is to an open stream").resync(base, out)
+    pub fn resync(&mut self, every: Every, base: Option<Tick>, give: &mut dyn FnMut(&[u8])) -> Option<Tick> {
+        self.streams.resync(every, base, give)
     }
 
     /// `base`, if a resync to a stream's next delta can start there; see
@@ -351,7 +352,7 @@ pub trait AnySim: Send + std::fmt::Debug {
     /// See [`Sim::delta`].
     fn delta(&self, every: Every) -> Option<Delta<'_>>;
     /// See [`Sim::resync`].
-    fn resync(&mut self, every: Every, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick>;
+    fn resync(&mut self, every: Every, base: Option<Tick>, give: &mut dyn FnMut(&[u8])) -> Option<Tick>;
     /// See [`Sim::resync_base`].
     fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick>;
     /// See [`Sim::events`].
@@ -399,8 +400,8 @@ impl<G: Game> AnySim for Sim<G> {
     fn delta(&self, every: Every) -> Option<Delta<'_>> {
         self.delta(every)
     }
-    fn resync(&mut self, every: Every, base: Option<Tick>, out: &mut Vec<u8>) -> Option<Tick> {
-        self.resync(every, base, out)
+    fn resync(&mut self, every: Every, base: Option<Tick>, give: &mut dyn FnMut(&[u8])) -> Option<Tick> {
+        self.resync(every, base, give)
     }
     fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick> {
         self.resync_base(every, base)

@@ -1,5 +1,6 @@
 //! What goes out: the match's streams, each encoded once for all who ride it, and only while someone does.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tickwire_protocol::Tick;
@@ -28,13 +29,41 @@ pub(crate) struct Streams {
     snapshots: u32,
 }
 
+/// Deltas of a stream that are kept, to be said again to who has missed a few. A second's worth at 30 Hz: beyond that a resync is shorter.
+const KEPT: usize = 32;
+
+/// A stream; the last of its deltas is in front.
 #[derive(Debug)]
 struct Stream {
     every: Every,
     encoder: Encoder,
-    /// The tick of the delta before the last.
+    deltas: VecDeque<Said>,
+}
+
+/// A delta that was said.
+#[derive(Debug, Default)]
+struct Said {
     base: Tick,
+    tick: Tick,
     body: Vec<u8>,
+}
+
+impl Stream {
+    fn encode(&mut self, tables: &Tables, tick: Tick, hash_every: u32) {
+        // The oldest gives its memory to the newest.
+        let mut said =
+            if self.deltas.len() < KEPT { Said::default() } else { self.deltas.pop_back().unwrap_or_default() };
+        (said.base, said.tick) = (self.encoder.tick(), tick);
+        let with_hash = tick / hash_every != said.base / hash_every;
+        said.body.clear();
+        self.encoder.delta(tables, tick, with_hash, &mut said.body);
+        self.deltas.push_front(said);
+    }
+
+    /// How many deltas lead from `base` to the last one, if all of them are kept.
+    fn since(&self, base: Tick) -> Option<usize> {
+        self.deltas.iter().position(|said| said.base == base).map(|index| index + 1)
+    }
 }
 
 impl Streams {
@@ -51,7 +80,7 @@ impl Streams {
                 Some(priors) => Encoder::with_priors(tables, priors.clone()),
                 None => Encoder::new(tables),
             };
-            self.streams.push(Stream { every, encoder, base: 0, body: Vec::new() });
+            self.streams.push(Stream { every, encoder, deltas: VecDeque::new() });
         }
     }
 
@@ -69,10 +98,7 @@ impl Streams {
         for stream in &mut self.streams {
             stream.encoder.observe(tables);
             if self.snapshots.is_multiple_of(stream.every) {
-                stream.base = stream.encoder.tick();
-                let with_hash = tick / hash_every != stream.base / hash_every;
-                stream.body.clear();
-                stream.encoder.delta(tables, tick, with_hash, &mut stream.body);
+                stream.encode(tables, tick, hash_every);
             }
         }
         tables.settle();
@@ -80,9 +106,25 @@ impl Streams {
 
     /// What a stream says at `tick`; none if it is not its turn, or not open.
     pub(crate) fn delta(&self, every: Every, tick: Tick) -> Option<Delta<'_>> {
-        let stream = self.streams.iter().find(|stream| stream.every == every && stream.encoder.tick() == tick)?;
-        let base = (stream.base > 0).then_some(stream.base);
-        Some(Delta { tick, base, body: &stream.body })
+        let stream = self.streams.iter().find(|stream| stream.every == every)?;
+        let said = stream.deltas.front().filter(|said| said.tick == tick)?;
+        Some(Delta { tick, base: (said.base > 0).then_some(said.base), body: &said.body })
+    }
+
+    /// Gives the bodies that bring a replica at `base` to a stream's last delta, in order: a resync, or the deltas that it has missed if they
+    /// are shorter. Returns the base that they start from, none for a keyframe.
+    pub(crate) fn resync(&mut self, every: Every, base: Option<Tick>, give: &mut dyn FnMut(&[u8])) -> Option<Tick> {
+        let stream = self.streams.iter_mut().find(|stream| stream.every == every);
+        let stream = stream.expect("a resync is to an open stream");
+        let mut resync = Vec::new();
+        let from = stream.encoder.resync(base, &mut resync);
+        match from.and_then(|base| stream.since(base)) {
+            Some(count) if stream.deltas.range(..count).map(|said| said.body.len()).sum::<usize>() < resync.len() => {
+                stream.deltas.range(..count).rev().for_each(|said| give(&said.body));
+            }
+            _ => give(&resync),
+        }
+        from
     }
 
     /// The encoder of a stream that is open.

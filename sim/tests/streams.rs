@@ -3,9 +3,9 @@
 mod dots;
 
 use bevy_ecs::prelude::*;
-use dots::{Position, player, sim};
-use tickwire_protocol::snapshot::{Applied, Decoder};
-use tickwire_sim::{Delta, Replicated, SimOptions};
+use dots::{Dots, Position, player, sim};
+use tickwire_protocol::snapshot::{Applied, Decoder, RESYNC_WINDOW};
+use tickwire_sim::{Delta, Replicated, Sim, SimOptions};
 
 fn apply(replica: &mut Decoder, delta: Delta<'_>) {
     let applied = replica.apply(delta.body).expect("every delta follows the last");
@@ -58,7 +58,7 @@ fn a_stream_that_nobody_rides_costs_nothing_and_what_it_had_learnt_is_kept() {
             }
             if others && tick == 90 {
                 // Someone joins, too.
-                sim.resync(1, None, &mut Vec::new());
+                sim.resync(1, None, &mut |_| ());
             }
             sim.step().map_or(0, |delta| delta.body.len())
         });
@@ -67,7 +67,7 @@ fn a_stream_that_nobody_rides_costs_nothing_and_what_it_had_learnt_is_kept() {
     assert_eq!(run(false), run(true), "nobody else's stream is larger");
 
     let mut sim = sim(SimOptions::default());
-    let keyframe = |sim: &mut tickwire_sim::Sim<dots::Dots>| {
+    let keyframe = |sim: &mut Sim<Dots>| {
         sim.open_stream(1);
         sim.step().map(|delta| (delta.base, delta.body.len()))
     };
@@ -80,4 +80,32 @@ fn a_stream_that_nobody_rides_costs_nothing_and_what_it_had_learnt_is_kept() {
     assert!(sim.step().is_none());
     assert!(keyframe(&mut sim).is_some_and(|(base, _)| base.is_none()));
     assert_eq!(sim.learnt(1), Some(learnt));
+}
+
+#[test]
+fn who_missed_a_little_hears_it_again_and_who_missed_much_gets_a_resync() {
+    let mut sim = sim(SimOptions::default());
+    for index in 0..100 {
+        sim.world_mut().spawn((Replicated, Position { x: index as f32 / 2.0 }));
+    }
+    let step = |sim: &mut Sim<Dots>| {
+        let mut dots = sim.world_mut().query::<&mut Position>();
+        dots.iter_mut(sim.world_mut()).for_each(|mut position| position.x = -position.x);
+        sim.step().expect("it is open").body.to_vec()
+    };
+    let mut replica = Decoder::new(sim.schema().clone());
+    for _ in 0..20 {
+        replica.apply(&step(&mut sim)).expect("each follows the last");
+    }
+    for (missed, bodies) in [(2, 2), (40, 1), (300, 1)] {
+        let base = replica.tick();
+        (0..missed).for_each(|_| drop(step(&mut sim)));
+        let mut given = 0;
+        let from = sim.resync(1, Some(base), &mut |body| {
+            given += 1;
+            assert!(matches!(replica.apply(body), Ok(Applied::Fresh { hash_matched: None | Some(true), .. })));
+        });
+        assert_eq!((given, replica.tick(), replica.hash()), (bodies, sim.tick(), sim.hash()));
+        assert_eq!(from, Some(base).filter(|_| missed <= RESYNC_WINDOW));
+    }
 }

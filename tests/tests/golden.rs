@@ -20,9 +20,9 @@ use tickwire_protocol::{Predict, Schema, SeatId, ServerMessage, Welcome, Wire, w
 
 const TICKS: u32 = 1500;
 
-/// Ticks from one loss to the next, and how long it lasts.
-const LOSS_PERIOD: u32 = 50;
-const LOST: u32 = 9;
+/// Ticks from one loss to the next, and how long it lasts: longer than deltas are kept.
+const LOSS_PERIOD: u32 = 100;
+const LOST: u32 = 41;
 
 /// Ticks from one newcomer to the next.
 const NEWCOMER_PERIOD: u32 = 111;
@@ -75,7 +75,10 @@ impl Match {
 
     fn resync(&mut self, base: Option<u32>) -> Vec<u8> {
         let mut body = Vec::new();
-        self.sim.resync(1, base, &mut body);
+        self.sim.resync(1, base, &mut |resync| {
+            assert!(body.is_empty(), "so long a loss is not said again");
+            body.extend_from_slice(resync);
+        });
         body
     }
 }
