@@ -3,9 +3,14 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tickwire_client::{Client, ClientConfig};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tickwire_protocol::{Auth, ClientMessage, Join, PROTOCOL_VERSION, SUBPROTOCOL};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 /// The process, ended when dropped.
 pub(crate) struct Clients(Child);
@@ -35,7 +40,7 @@ impl Drop for Clients {
 pub(crate) async fn run(addr: &str, count: usize, player: bool) {
     for index in 0..count {
         if player {
-            tokio::spawn(play(format!("ws://{addr}"), index));
+            tokio::spawn(play(addr.to_owned(), index));
         } else {
             tokio::spawn(drain(addr.to_owned()));
         }
@@ -51,8 +56,20 @@ async fn drain(addr: String) {
     while let Ok(1..) = stream.read(&mut scratch).await {}
 }
 
-async fn play(url: String, index: usize) {
-    let config = ClientConfig { url, token: format!("bench.{index}"), room: "lobby".into() };
-    let mut client = Client::new(config).expect("the URL is one");
-    while let Ok(Some(_)) = client.next().await {}
+/// Enters the room and reads; answers pings, and says nothing else.
+async fn play(addr: String, index: usize) {
+    let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    let stream = TcpStream::connect(&addr).await.expect("the bench listens");
+    let (mut socket, _) = client_async(request, stream).await.expect("the relay upgrades");
+    let auth = ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: format!("bench.{index}") });
+    let join = ClientMessage::Join(Join { room: "lobby".into(), resume: None });
+    for message in [auth, join] {
+        let mut out = Vec::new();
+        message.encode(&mut out);
+        socket.send(Message::Binary(out.into())).await.expect("the relay reads");
+        // To the token the relay says yes, to the rest it speaks without end.
+        socket.next().await.expect("the relay answers").expect("the relay answers");
+    }
+    while let Some(Ok(_)) = socket.next().await {}
 }
