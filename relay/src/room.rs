@@ -89,7 +89,7 @@ impl Room {
         room
     }
 
-    pub(crate) fn info(&self) -> &RoomInfo {
+    pub(crate) fn info(&self) -> &Arc<RoomInfo> {
         &self.info
     }
 

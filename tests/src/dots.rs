@@ -21,6 +21,9 @@ pub struct Go {
     pub jump: bool,
     /// Breaks the game.
     pub panic: bool,
+    /// Holds the game up for so many seconds.
+    #[wire(range = 0..=10)]
+    pub hold: u8,
 }
 
 /// A dot has jumped.
@@ -56,6 +59,7 @@ fn go(inputs: Res<Inputs<Go>>, mut events: ResMut<Events>, mut dots: Query<(&Sea
         position.set_if_neq(Position { x });
         for input in inputs.consumed(seat.seat) {
             assert!(!input.panic, "a player asked for it");
+            std::thread::sleep(std::time::Duration::from_secs(input.hold.into()));
             if input.jump {
                 events.send(To::All, &Jumped { seat: seat.seat });
             }

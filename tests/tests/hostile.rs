@@ -98,7 +98,7 @@ async fn anything_before_the_token() {
             assert_eq!(raw.closed().await, CloseCode::Malformed);
         }
         let mut raw = host.raw().await;
-        raw.input(1, 1, &[0, 0, 0]).await;
+        raw.input(1, 1, &[0, 0, 0, 0]).await;
         assert_eq!(raw.closed().await, CloseCode::Malformed);
     })
     .await;
@@ -127,9 +127,9 @@ async fn inputs_out_of_range_out_of_time_or_out_of_order_are_refused() {
         let mut raw = host.raw().await;
         let tick = raw.enter("mallory").await.tick;
         // x is 21 half steps: more than 10.0.
-        raw.input(1, tick + 2, &[42, 0, 0]).await;
+        raw.input(1, tick + 2, &[42, 0, 0, 0]).await;
         assert_eq!(raw.error().await, ErrorCode::InputRefused);
-        raw.input(2, u32::MAX, &[0, 0, 0]).await;
+        raw.input(2, u32::MAX, &[0, 0, 0, 0]).await;
         assert_eq!(raw.error().await, ErrorCode::InputRefused);
     })
     .await;
@@ -156,7 +156,7 @@ async fn a_flood_of_inputs_is_warned_of_and_then_evicted() {
         let mut raw = host.raw().await;
         let tick = raw.enter("mallory").await.tick;
         for sequence in 1..=1500 {
-            raw.input(sequence, tick, &[0, 0, 0]).await;
+            raw.input(sequence, tick, &[0, 0, 0, 0]).await;
         }
         while raw.error().await != ErrorCode::RateLimited {}
         assert_eq!(raw.closed().await, CloseCode::Flood);
@@ -304,7 +304,7 @@ async fn everyone_is_told_of_their_own_refused_input() {
     for name in ["ada", "bob", "eve"] {
         let mut raw = host.raw().await;
         raw.enter(name).await;
-        raw.input(1, u32::MAX, &[0, 0, 0]).await;
+        raw.input(1, u32::MAX, &[0, 0, 0, 0]).await;
         assert_eq!(raw.error().await, ErrorCode::InputRefused);
     }
     host.stop().await;

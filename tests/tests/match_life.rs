@@ -13,7 +13,7 @@ async fn two_players_see_each_other_move_and_hear_events() {
     let host = Host::start().await;
     let (mut ada, mut bob) = (host.player("ada").await, host.player("bob").await);
     let seat = ada.seat().expect("in the room");
-    ada.send(&Go { x: 1.0, jump: true, panic: false }).await;
+    ada.send(&Go { x: 1.0, jump: true, ..Go::default() }).await;
     let event = until(&mut bob, |_, update| update.event::<Jumped>().is_some()).await;
     assert_eq!(event.event(), Some(Jumped { seat }));
     until(&mut bob, |client, _| {
@@ -214,6 +214,32 @@ async fn a_panic_ends_its_room_alone() {
     assert!(host.relay.stats().rooms.iter().all(|room| room.name == "lobby"));
     // Its name is free again.
     host.relay.open("cellar", Dots, SimOptions::default()).expect("the room is gone");
+    witness.noticed_nothing().await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_that_are_stuck_hold_no_other_up_for_long() {
+    let host = Host::with_config(Config { workers: 2, ..Config::default() }).await;
+    let mut stuck = Vec::new();
+    // One more than there are threads.
+    for name in ["one", "two", "three"] {
+        host.relay.open(name, Dots, SimOptions::default()).expect("the name is free");
+        let mut client = host.client_in(name, "mallory");
+        until(&mut client, |client, _| client.tick() > 0).await;
+        stuck.push(client);
+    }
+    let witness = Witness::join(&host).await;
+    let lost =
+        |host: &Host| host.relay.stats().rooms.iter().find(|room| room.name == "lobby").map(|room| room.lost_ticks);
+    for client in &mut stuck {
+        client.send(&Go { hold: 6, ..Go::default() }).await;
+    }
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let after_replacement = lost(&host);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(lost(&host), after_replacement, "from then on it is as if they were not there");
+    assert!(after_replacement < Some(60), "{after_replacement:?}");
     witness.noticed_nothing().await;
     host.stop().await;
 }

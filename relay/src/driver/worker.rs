@@ -1,14 +1,22 @@
-//! Threads that run rooms: all rooms wait in one queue by due time, and any free thread takes the next.
+//! Threads that run rooms: all rooms wait in one queue by due time, and any free thread takes the next. A thread that a room does not let
+//! go is replaced.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::room::{Next, Room};
+use crate::stats::RoomInfo;
 
-/// A fixed pool of threads. They end when the pool is dropped and the tick they are in is over.
+/// A tick that runs longer is stuck, or as good as: no game has a second for one.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// Between two looks for stuck ticks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A pool of so many free threads. They end when the pool is dropped and the tick they are in is over.
 #[derive(Debug)]
 pub(crate) struct Workers {
     queue: Arc<Queue>,
@@ -19,6 +27,8 @@ struct Queue {
     rooms: Mutex<Waiting>,
     /// A room was added, a thread is needed to wait for the next due time, or the pool ends.
     changed: Condvar,
+    /// The pool ends.
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -26,8 +36,13 @@ struct Waiting {
     rooms: BinaryHeap<Reverse<Due>>,
     /// Some thread sleeps until the first room is due; the others sleep until they are woken.
     has_timekeeper: bool,
+    /// By thread: the room that it runs, and since when. One that was replaced is not here.
+    running: BTreeMap<WorkerId, (Instant, Arc<RoomInfo>)>,
+    next_worker: WorkerId,
     over: bool,
 }
+
+type WorkerId = u32;
 
 /// A room and when its next tick is due.
 #[derive(Debug)]
@@ -39,13 +54,11 @@ struct Due {
 impl Workers {
     pub(crate) fn new(threads: usize) -> Self {
         let queue = Arc::new(Queue::default());
-        for index in 0..threads.max(1) {
-            let queue = queue.clone();
-            std::thread::Builder::new()
-                .name(format!("tickwire-{index}"))
-                .spawn(move || work(&queue))
-                .expect("the system has threads to spare when a relay is built");
+        for _ in 0..threads {
+            queue.hire();
         }
+        let watched = queue.clone();
+        start("tickwire-watch".into(), move || watched.watch());
         Self { queue }
     }
 
@@ -58,12 +71,67 @@ impl Drop for Workers {
     fn drop(&mut self) {
         self.queue.lock().over = true;
         self.queue.changed.notify_all();
+        self.queue.ended.notify_all();
     }
 }
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.rooms.lock().expect("nothing panics while it holds the queue")
+    }
+
+    /// Starts one more thread that takes rooms.
+    fn hire(self: &Arc<Self>) {
+        let mut waiting = self.lock();
+        let id = waiting.next_worker;
+        waiting.next_worker += 1;
+        drop(waiting);
+        let queue = self.clone();
+        start(format!("tickwire-{id}"), move || queue.work(id));
+    }
+
+    /// Replaces threads that have been running one tick for too long, until the pool ends.
+    fn watch(self: &Arc<Self>) {
+        let mut waiting = self.lock();
+        while !waiting.over {
+            let now = Instant::now();
+            let stuck = |(since, _): &(Instant, _)| now >= *since + STUCK;
+            let found: Vec<WorkerId> =
+                waiting.running.iter().filter(|(_, run)| stuck(run)).map(|(&id, _)| id).collect();
+            for id in &found {
+                if let Some((_, room)) = waiting.running.remove(id) {
+                    tracing::error!(room = room.name, "a tick has run for over a second: its thread is replaced");
+                }
+            }
+            drop(waiting);
+            found.iter().for_each(|_| self.hire());
+            waiting = self.lock();
+            if !waiting.over {
+                waiting =
+                    self.ended.wait_timeout(waiting, LOOK_EVERY).expect("nothing panics while it holds the queue").0;
+            }
+        }
+    }
+
+    fn work(&self, id: WorkerId) {
+        while let Some(Due { at, mut room }) = self.next(id) {
+            let start = Instant::now();
+            match catch_unwind(AssertUnwindSafe(|| room.run(start))) {
+                Ok(Next::Tick) => {
+                    room.ticked(at, start.elapsed());
+                    self.add(room);
+                }
+                Ok(Next::End) => {}
+                Err(_) => {
+                    tracing::error!(room = room.info().name, "a panic in the game ends its room");
+                    room.fail();
+                }
+            }
+            let replaced = self.lock().running.remove(&id).is_none();
+            if replaced {
+                return;
+            }
+        }
     }
 
     fn add(&self, room: Box<Room>) {
@@ -77,8 +145,8 @@ impl Queue {
         }
     }
 
-    /// The next room that is due; none when the pool ends.
-    fn next(&self) -> Option<Due> {
+    /// The next room that is due, for this thread to run; none when the pool ends.
+    fn next(&self, id: WorkerId) -> Option<Due> {
         let mut waiting = self.lock();
         loop {
             if waiting.over {
@@ -88,10 +156,11 @@ impl Queue {
             let next = waiting.rooms.peek().map(|Reverse(due)| due.at);
             waiting = match next {
                 Some(at) if at <= now => {
-                    let due = waiting.rooms.pop().map(|Reverse(due)| due);
+                    let Reverse(due) = waiting.rooms.pop()?;
+                    waiting.running.insert(id, (now, due.room.info().clone()));
                     // Another thread takes the watch.
                     self.changed.notify_one();
-                    return due;
+                    return Some(due);
                 }
                 Some(at) if !waiting.has_timekeeper => {
                     waiting.has_timekeeper = true;
@@ -106,20 +175,11 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue) {
-    while let Some(Due { at, mut room }) = queue.next() {
-        let start = Instant::now();
-        match catch_unwind(AssertUnwindSafe(|| room.run(start))) {
-            Ok(Next::Tick) => {
-                room.ticked(at, start.elapsed());
-                queue.add(room);
-            }
-            Ok(Next::End) => {}
-            Err(_) => {
-                tracing::error!(room = room.info().name, "a panic in the game ends its room");
-                room.fail();
-            }
-        }
+fn start(name: String, work: impl FnOnce() + Send + 'static) {
+    let started = std::thread::Builder::new().name(name).spawn(work);
+    if let Err(error) = started {
+        // Rooms share the threads that are there.
+        tracing::error!(%error, "the system has no thread to spare");
     }
 }
 
