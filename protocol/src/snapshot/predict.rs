@@ -162,13 +162,22 @@ impl Predictor {
     #[inline]
     pub(super) fn update(&mut self, rule: Rule, old: i32, new: i32) {
         let moved = rule.difference(old, new);
+        if moved | self.velocity | self.acceleration | self.offset | self.magnitude as i32 == 0 {
+            // At rest, every guess is right and nothing changes.
+            return;
+        }
         let error = |way: i32| rule.difference(whole(way), moved);
-        let errors = [moved, error(self.course()), error(self.fade())];
-        let residual = errors[self.guess() as usize].unsigned_abs().min(MAX_RESIDUAL) as i32;
+        let (velocity, fade) = (error(self.course()), error(self.fade()));
+        let residual = match self.guess() {
+            Guess::Hold => moved,
+            Guess::Velocity => velocity,
+            Guess::Fade => fade,
+        };
+        let residual = residual.unsigned_abs().min(MAX_RESIDUAL) as i32;
         let magnitude = self.magnitude as i32;
         self.magnitude = one_digit((magnitude + (((residual << 4) - magnitude) >> 2)) as u32);
         if rule.predict == Predict::Auto {
-            self.judge(errors.map(|error| level(error.unsigned_abs())));
+            self.judge(level(moved), level(velocity), level(fade));
         }
 
         let before = self.velocity;
@@ -176,7 +185,7 @@ impl Predictor {
         let astray = error(straight);
         if astray.unsigned_abs() <= NOISE {
             // The same, exactly, in quarters.
-            let off = (astray << FRACTION) + (whole(straight) << FRACTION) - straight;
+            let off = ((astray + whole(straight)) << FRACTION) - straight;
             self.offset = -(off >> 2);
             self.velocity = (before + ((off * 3) >> 2)).clamp(-MAX_VELOCITY, MAX_VELOCITY);
             let surprise = self.velocity - before - self.acceleration;
@@ -248,16 +257,13 @@ impl Predictor {
 
     /// Compares how wrong each guess was, by [`level`].
     #[inline]
-    fn judge(&mut self, [hold, velocity, fade]: [i32; 3]) {
+    fn judge(&mut self, hold: i32, velocity: i32, fade: i32) {
         let moving = if self.way() == Guess::Velocity { velocity } else { fade };
         let better = moving - hold;
         let step = ((better.abs() + 2) / 3).min(LEAN_STEP);
         self.lean = (self.lean + step * better.signum()).clamp(-MAX_LEAN, MAX_LEAN);
-        if fade < velocity {
-            self.fading = (self.fading + 1).min(MAX_FADING);
-        } else if velocity < fade {
-            self.fading = self.fading.saturating_sub(1);
-        }
+        let (up, down) = (u32::from(fade < velocity), u32::from(velocity < fade));
+        self.fading = (self.fading + up).saturating_sub(down).min(MAX_FADING);
     }
 }
 
@@ -276,7 +282,7 @@ pub(super) fn digits(value: u32) -> u32 {
 /// `value` with all but its leading binary digit cleared.
 #[inline]
 fn one_digit(value: u32) -> u32 {
-    if value == 0 { 0 } else { 1 << (digits(value) - 1) }
+    ((1u64 << 31) >> value.leading_zeros()) as u32
 }
 
 /// The most digits that a magnitude has.
@@ -287,15 +293,31 @@ pub(super) fn magnitude(digits: u32) -> u32 {
     if digits == 0 { 0 } else { 1 << (digits - 1) }
 }
 
-/// An error on a scale of half octaves: equal steps for equal ratios, as its cost in bits.
+/// An error on a scale of half octaves, as equal ratios cost equal bits: 0, 1, 3, 4, 5, 5, 6, 6, 7 …
 #[inline]
-fn level(error: u32) -> i32 {
-    let level = match digits(error) {
-        0 => 0,
-        1 => 2,
-        digits => 2 * digits - 1 + (error >> (digits - 2) & 1),
-    };
-    level as i32
+fn level(error: i32) -> i32 {
+    let size = error.unsigned_abs();
+    match LEVELS.get(size as usize) {
+        Some(&level) => level.into(),
+        None => i32::from(half_octave(size)),
+    }
+}
+
+/// The levels of small errors, which are most: no branch to guess wrong.
+static LEVELS: [u8; 256] = {
+    let mut levels = [0; 256];
+    let mut size = 1;
+    while size < levels.len() {
+        levels[size] = half_octave(size as u32);
+        size += 1;
+    }
+    levels
+};
+
+/// Twice the digits of `size`, which is not 0, less 1, and one more if the digit after the first is 1.
+const fn half_octave(size: u32) -> u8 {
+    let digits = u32::BITS - size.leading_zeros();
+    (2 * digits - 1 + ((size << 1) >> (digits - 1) & 1)) as u8
 }
 
 #[cfg(test)]
