@@ -21,7 +21,7 @@ use std::sync::Arc;
 use super::bits::Bits;
 use super::learn::Learner;
 use super::mirror::Mirror;
-use super::predict::{Forecast, Predictor};
+use super::predict::Predictor;
 use super::prior::{Priors, TableContexts, code_levels, contexts};
 use super::range::RangeWriter;
 use super::record::Lists;
@@ -204,7 +204,6 @@ impl Encoder {
     /// Compares the tables with what is foreseen; whether any row is not so.
     fn find_coded(&mut self, tables: &Tables) -> bool {
         let mut any = false;
-        let mut forecasts = [Forecast::default(); MAX_FIELDS];
         let every = self.mirror.tables.iter().zip(&tables.tables).zip(&self.todo.dirty).zip(&mut self.scratch.coded);
         for (((mirror, table), dirty), coded) in every {
             coded.clear();
@@ -216,9 +215,7 @@ impl Encoder {
                     let bit = rest.trailing_zeros();
                     rest &= rest - 1;
                     let slot = block as Slot * 64 + bit;
-                    mirror.foresee(slot, &mut forecasts);
-                    let ints = table.rows.ints(slot);
-                    let as_foreseen = ints.iter().zip(&forecasts).all(|(&value, forecast)| value == forecast.value)
+                    let as_foreseen = mirror.foresees(slot, table.rows.ints(slot))
                         && table.rows.opaques(slot) == mirror.rows.opaques(slot);
                     found |= u64::from(!as_foreseen) << bit;
                 }

@@ -11,7 +11,7 @@ const LAST_DISTANCE: u32 = 1920;
 const CHANGE_COST: u64 = 12 << 10;
 /// What a level that stays costs there, about, in 1/1024 bit.
 const STAY_COST: u64 = 1 << 8;
-/// Decisions of each kind that the level in force counts for, in 1/4096: one that was never seen is not called impossible.
+/// Decisions that the level in force counts for: what was never seen is not called impossible.
 const BELIEF: u64 = 2;
 
 /// Counts of decisions, and when to look at them.

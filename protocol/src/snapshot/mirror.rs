@@ -102,6 +102,13 @@ impl MirrorTable {
         facts
     }
 
+    /// Whether a row that is there goes to these values as foreseen.
+    #[inline]
+    pub(super) fn foresees(&self, slot: Slot, values: &[i32]) -> bool {
+        let fields = self.predictors(slot).iter().zip(&self.rules).zip(self.rows.ints(slot));
+        fields.zip(values).all(|(((predictor, &rule), &old), &new)| predictor.forecast(rule, old).value == new)
+    }
+
     /// Takes in a tick: what a walk found, and that all else went as foreseen. Tells of the slots that did more than coast.
     pub(super) fn tick(&mut self, changes: &Changes, mut touched: impl FnMut(Slot)) {
         let mut coded = changes.slots.iter().zip(changes.ints.chunks_exact(self.rules.len().max(1))).peekable();

@@ -162,13 +162,22 @@ impl Predictor {
     #[inline]
     pub(super) fn update(&mut self, rule: Rule, old: i32, new: i32) {
         let moved = rule.difference(old, new);
+        if moved | self.velocity | self.acceleration | self.offset | self.magnitude as i32 == 0 {
+            // At rest, every guess is right and nothing changes.
+            return;
+        }
         let error = |way: i32| rule.difference(whole(way), moved);
-        let errors = [moved, error(self.course()), error(self.fade())];
-        let residual = errors[self.guess() as usize].unsigned_abs().min(MAX_RESIDUAL) as i32;
+        let (velocity, fade) = (error(self.course()), error(self.fade()));
+        let residual = match self.guess() {
+            Guess::Hold => moved,
+            Guess::Velocity => velocity,
+            Guess::Fade => fade,
+        };
+        let residual = residual.unsigned_abs().min(MAX_RESIDUAL) as i32;
         let magnitude = self.magnitude as i32;
         self.magnitude = one_digit((magnitude + (((residual << 4) - magnitude) >> 2)) as u32);
         if rule.predict == Predict::Auto {
-            self.judge(errors.map(|error| level(error.unsigned_abs())));
+            self.judge(level(moved), level(velocity), level(fade));
         }
 
         let before = self.velocity;
@@ -176,7 +185,7 @@ impl Predictor {
         let astray = error(straight);
         if astray.unsigned_abs() <= NOISE {
             // The same, exactly, in quarters.
-            let off = (astray << FRACTION) + (whole(straight) << FRACTION) - straight;
+            let off = ((astray + whole(straight)) << FRACTION) - straight;
             self.offset = -(off >> 2);
             self.velocity = (before + ((off * 3) >> 2)).clamp(-MAX_VELOCITY, MAX_VELOCITY);
             let surprise = self.velocity - before - self.acceleration;
@@ -248,16 +257,13 @@ impl Predictor {
 
     /// Compares how wrong each guess was, by [`level`].
     #[inline]
-    fn judge(&mut self, [hold, velocity, fade]: [i32; 3]) {
+    fn judge(&mut self, hold: i32, velocity: i32, fade: i32) {
         let moving = if self.way() == Guess::Velocity { velocity } else { fade };
         let better = moving - hold;
         let step = ((better.abs() + 2) / 3).min(LEAN_STEP);
         self.lean = (self.lean + step * better.signum()).clamp(-MAX_LEAN, MAX_LEAN);
-        if fade < velocity {
-            self.fading = (self.fading + 1).min(MAX_FADING);
-        } else if velocity < fade {
-            self.fading = self.fading.saturating_sub(1);
-        }
+        let (up, down) = (u32::from(fade < velocity), u32::from(velocity < fade));
+        self.fading = (self.fading + up).saturating_sub(down).min(MAX_FADING);
     }
 }
 
@@ -276,7 +282,7 @@ pub(super) fn digits(value: u32) -> u32 {
 /// `value` with all but its leading binary digit cleared.
 #[inline]
 fn one_digit(value: u32) -> u32 {
-    if value == 0 { 0 } else { 1 << (digits(value) - 1) }
+    ((1u64 << 31) >> value.leading_zeros()) as u32
 }
 
 /// The most digits that a magnitude has.
@@ -287,132 +293,32 @@ pub(super) fn magnitude(digits: u32) -> u32 {
     if digits == 0 { 0 } else { 1 << (digits - 1) }
 }
 
-/// An error on a scale of half octaves: equal steps for equal ratios, as its cost in bits.
+/// An error on a scale of half octaves, as equal ratios cost equal bits: 0, 1, 3, 4, 5, 5, 6, 6, 7 …
 #[inline]
-fn level(error: u32) -> i32 {
-    let level = match digits(error) {
-        0 => 0,
-        1 => 2,
-        digits => 2 * digits - 1 + (error >> (digits - 2) & 1),
-    };
-    level as i32
+fn level(error: i32) -> i32 {
+    let size = error.unsigned_abs();
+    match LEVELS.get(size as usize) {
+        Some(&level) => level.into(),
+        None => i32::from(half_octave(size)),
+    }
+}
+
+/// The levels of small errors, which are most: no branch to guess wrong.
+static LEVELS: [u8; 256] = {
+    let mut levels = [0; 256];
+    let mut size = 1;
+    while size < levels.len() {
+        levels[size] = half_octave(size as u32);
+        size += 1;
+    }
+    levels
+};
+
+/// Twice the digits of `size`, which is not 0, less 1, and one more if the digit after the first is 1.
+const fn half_octave(size: u32) -> u8 {
+    let digits = u32::BITS - size.leading_zeros();
+    (2 * digits - 1 + ((size << 1) >> (digits - 1) & 1)) as u8
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn rule(kind: Kind, predict: Predict) -> Rule {
-        Rule::new(&Field { name: String::new(), kind, predict }).expect("the kind is numeric")
-    }
-
-    fn int() -> Rule {
-        rule(Kind::Int { min: i32::MIN.into(), max: i32::MAX.into() }, Predict::Auto)
-    }
-
-    /// The residuals of a series of values.
-    fn residuals(rule: Rule, values: impl IntoIterator<Item = i32>) -> Vec<i32> {
-        let mut values = values.into_iter();
-        let mut value = values.next().expect("a series begins");
-        let mut predictor = Predictor::new(rule);
-        values
-            .map(|new| {
-                let residual = rule.difference(predictor.forecast(rule, value).value, new);
-                predictor.update(rule, value, new);
-                value = new;
-                residual
-            })
-            .collect()
-    }
-
-    fn zeros(residuals: &[i32]) -> usize {
-        residuals.iter().filter(|&&residual| residual == 0).count()
-    }
-
-    #[test]
-    fn a_steady_course_is_foreseen() {
-        let steady = residuals(int(), (0..40).map(|tick| tick * 12));
-        assert!(zeros(&steady[3..]) == 36, "{steady:?}");
-        let rounded = residuals(int(), (0..100).map(|tick| (f64::from(tick) * 12.3) as i32));
-        assert!(rounded[3..].iter().all(|residual| residual.abs() <= 1), "{rounded:?}");
-        let still = residuals(int(), [5; 20]);
-        assert_eq!(zeros(&still), 19);
-    }
-
-    #[test]
-    fn what_approaches_a_target_is_foreseen() {
-        // A velocity that closes in on 51 by a quarter a tick.
-        let mut velocity = 0.0;
-        let mut value = 0.0;
-        let series = (0..12).map(|_| {
-            velocity += (51.0 - velocity) / 4.0;
-            value += velocity;
-            value as i32
-        });
-        let residuals = residuals(int(), series.collect::<Vec<_>>());
-        assert!(residuals[3..].iter().all(|residual| residual.abs() <= 5), "{residuals:?}");
-    }
-
-    #[test]
-    fn a_jump_leaves_no_velocity() {
-        let residuals = residuals(int(), [0, 0, i32::MAX, i32::MAX, i32::MIN, i32::MIN, 7, 7]);
-        assert_eq!(residuals, [0, i32::MAX, 0, 1, 0, i32::MIN + 7, 0]);
-    }
-
-    #[test]
-    fn an_angle_goes_the_shorter_way_round() {
-        let angle = rule(Kind::Angle { bits: 10 }, Predict::Auto);
-        assert_eq!(angle.difference(1020, 4), 8);
-        assert_eq!(angle.difference(4, 1020), -8);
-        assert_eq!(angle.moved(1020, 8), 4);
-        let turning = residuals(angle, (0..200).map(|tick| (tick * 30) & 1023));
-        assert!(zeros(&turning[3..]) == 196, "{turning:?}");
-    }
-
-    #[test]
-    fn the_schema_may_name_the_guess() {
-        let ramp = (0..50).map(|tick| tick * 3);
-        let hold = residuals(rule(Kind::Int { min: 0, max: 999 }, Predict::Hold), ramp.clone());
-        assert_eq!(hold, [3; 49]);
-        let velocity = residuals(rule(Kind::Int { min: 0, max: 999 }, Predict::Velocity), ramp);
-        assert!(zeros(&velocity[2..]) == 47, "{velocity:?}");
-    }
-
-    #[test]
-    fn a_magnitude_is_its_digits() {
-        for count in 0..=MAX_MAGNITUDE_DIGITS {
-            assert_eq!(digits(magnitude(count)), count);
-            assert_eq!(one_digit(magnitude(count)), magnitude(count));
-        }
-        assert!(digits(MAX_RESIDUAL << 4) <= MAX_MAGNITUDE_DIGITS);
-    }
-
-    proptest! {
-        /// Coasting k steps at once is coasting k times; bounds hold whatever comes.
-        #[test]
-        fn steps_add_up(values in prop::collection::vec(any::<i32>(), 2..20), bits in 0..17u8, steps in 1..300u32) {
-            let kind = if bits == 0 { Kind::Int { min: 0, max: 1 } } else { Kind::Angle { bits } };
-            let rule = rule(kind, Predict::Velocity);
-            let mut predictor = Predictor::new(rule);
-            let mut value = 0;
-            for &new in &values {
-                let new = rule.moved(new, 0);
-                predictor.update(rule, value, new);
-                value = new;
-                prop_assert_eq!(predictor.sound(), Some(predictor));
-            }
-            predictor.settle(0);
-            let mut at_once = predictor;
-            let mut one_by_one = predictor;
-            let mut there = value;
-            for _ in 0..steps {
-                let forecast = one_by_one.forecast(rule, there);
-                there = one_by_one.coast(rule, there, 1);
-                prop_assert_eq!((there, one_by_one.offset), (forecast.value, forecast.fraction));
-            }
-            prop_assert_eq!(at_once.coast(rule, value, steps), there);
-            prop_assert_eq!(at_once, one_by_one);
-        }
-    }
-}
+mod tests;

@@ -84,14 +84,14 @@ impl Lists {
     fn code(&mut self, coder: &mut impl Coder, mirror: &Mirror, write: bool) -> Result<(), DecodeError> {
         let Self { despawned, tables, models } = self;
         models.counts = Number::NEW;
-        let nothing = |_: &mut _, _, _: &mut _| Ok(());
+        let nothing = |_: &mut _, _, _| Ok(());
         code_slots(coder, &mut models.counts, despawned, write, nothing)?;
         for (table, lists) in mirror.tables.iter().zip(tables) {
             code_slots(coder, &mut models.counts, &mut lists.removed, write, nothing)?;
             let Models { counts, row, record } = models;
             let rows = &mut lists.rows;
             code_slots(coder, counts, &mut lists.slots, write, |coder, slot, first| {
-                if *first {
+                if first {
                     row.reset(table.rules.len());
                 }
                 if write {
@@ -109,13 +109,13 @@ impl Lists {
     }
 }
 
-/// A count and as many ascending slots, each with what belongs to it.
+/// A count and as many ascending slots, each with what belongs to it; tells which is the first.
 fn code_slots<C: Coder>(
     coder: &mut C,
     counts: &mut Number,
     slots: &mut Vec<Slot>,
     write: bool,
-    mut with: impl FnMut(&mut C, Slot, &mut bool) -> Result<(), DecodeError>,
+    mut with: impl FnMut(&mut C, Slot, bool) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     let count = counts.unsigned(coder, slots.len() as u32);
     let mut gaps = Gaps::NEW;
@@ -130,7 +130,7 @@ fn code_slots<C: Coder>(
         if !write {
             slots.push(slot);
         }
-        with(coder, slot, &mut (index == 0))?;
+        with(coder, slot, index == 0)?;
     }
     Ok(())
 }
@@ -215,6 +215,8 @@ impl Record {
     fn resize(&mut self, table: &MirrorTable) {
         self.ints.resize(table.rules.len(), 0);
         self.predictors.resize(table.rules.len(), Predictor::default());
+        // What a broken snapshot may have left.
+        self.opaques.clear();
     }
 }
 

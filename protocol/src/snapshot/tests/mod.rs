@@ -20,7 +20,8 @@ fn schema() -> Arc<Schema> {
     let int = Kind::Int { min: i32::MIN.into(), max: i32::MAX.into() };
     let velocity = Field { name: "clock".into(), kind: int.clone(), predict: Predict::Velocity };
     let body = vec![field("x", int.clone()), field("heading", Kind::Angle { bits: 10 }), velocity];
-    let label = vec![field("name", Kind::Text { max: 16 }), field("score", int)];
+    let text = || Kind::Text { max: 16 };
+    let label = vec![field("name", text()), field("score", int), field("motto", text())];
     Arc::new(Schema {
         components: vec![
             Shape { name: "Body".into(), fields: body },
@@ -99,6 +100,7 @@ impl Room {
             Change::Label(slot, ref name, score) => self.tables.table(1).set(slot, |row| {
                 row.opaque(name.as_bytes());
                 row.int(score);
+                row.opaque(&name.as_bytes()[..name.len() / 2]);
             }),
             Change::Marker(slot) => self.tables.table(2).set(slot, |_| ()),
             Change::Remove(slot, component) => {

@@ -108,3 +108,15 @@ fn trained_priors_survive_and_fit_one_schema() {
         assert!(Priors::from_bytes(&schema(), &bytes[..length]).is_err(), "cut at {length}");
     }
 }
+
+proptest! {
+    #[test]
+    fn random_bytes_are_no_priors_or_sound_ones(bytes: Vec<u8>) {
+        let mut file = b"twp1".to_vec();
+        file.extend(schema().hash().to_le_bytes());
+        file.extend(bytes);
+        if let Ok(priors) = Priors::from_bytes(&schema(), &file) {
+            prop_assert!(priors.levels.iter().all(|&level| level < 64));
+        }
+    }
+}
