@@ -12,7 +12,24 @@ macro_rules! pages {
 
 /// The client library, for a page of your own: import `/tickwire.js`.
 pub fn client() -> Vec<Page> {
-    pages!["tickwire.js", "bytes.js", "close.js", "messages.js", "schema.js", "snapshot.js"]
+    pages![
+        "tickwire.js",
+        "bytes.js",
+        "close.js",
+        "messages.js",
+        "schema.js",
+        "snapshot.js",
+        "snapshot/bits.js",
+        "snapshot/generic.js",
+        "snapshot/mirror.js",
+        "snapshot/number.js",
+        "snapshot/predict.js",
+        "snapshot/prior.js",
+        "snapshot/range.js",
+        "snapshot/record.js",
+        "snapshot/rows.js",
+        "snapshot/walk.js",
+    ]
 }
 
 /// The arena's page at `/`, with the client library.

@@ -9,23 +9,36 @@ import { Reader, WireError, Writer, readText, writeText } from "./bytes.js";
  * @typedef {{ type: "Bool" } | { type: "Int", min: number, max: number }
  *   | { type: "Fixed", min: number, max: number, step: number } | { type: "Angle", bits: number }
  *   | { type: "Enum", variants: string[] } | { type: "Text", max: number } | { type: "Bytes", max: number }} Kind
- * @typedef {{ name: string, kind: Kind, opaque: boolean }} Field
+ * @typedef {"auto" | "hold" | "velocity"} Predict How a field's next value is guessed.
+ * @typedef {{ name: string, kind: Kind, opaque: boolean, predict: Predict }} Field
  * @typedef {{ name: string, fields: Field[] }} Shape
  * @typedef {{ components: Shape[], input: Shape, events: Shape[] }} Schema
  * @typedef {number | boolean | string | Uint8Array} Value
  */
 
-const MAX_FIELDS = 32;
+export const MAX_FIELDS = 32;
+const MAX_VARIANTS = 256;
+/** @type {Predict[]} By their number on the wire. */
+const PREDICTS = ["auto", "hold", "velocity"];
 const TAU = 2 * Math.PI;
 
 /**
  * Reads a schema as the welcome holds it.
  * @param {Reader} reader
  * @returns {Schema}
+ * @throws {WireError} It is malformed, or something of it, which is named, makes no sense.
  */
 export function readSchema(reader) {
   const shape = () => readShape(reader);
-  return { components: reader.list(shape), input: shape(), events: reader.list(shape) };
+  const schema = { components: reader.list(shape), input: shape(), events: reader.list(shape) };
+  for (const list of [schema.components, schema.events]) {
+    const names = new Set();
+    for (const { name } of list) {
+      if (names.has(name)) throw new WireError(`\`${name}\` is there twice`);
+      names.add(name);
+    }
+  }
+  return schema;
 }
 
 /**
@@ -35,14 +48,25 @@ export function readSchema(reader) {
 function readShape(reader) {
   const name = reader.string();
   const fields = reader.list(() => {
-    const name = reader.string();
+    const field = reader.string();
     const kind = readKind(reader);
-    // A hint for encoders.
-    reader.unsigned();
-    return { name, kind, opaque: kind.type === "Text" || kind.type === "Bytes" };
+    if (!sensible(kind)) throw new WireError(`the kind of \`${name}.${field}\` makes no sense`);
+    const hint = reader.unsigned();
+    const predict = PREDICTS[hint];
+    if (!predict) throw new WireError(`prediction ${hint} is not known`);
+    return { name: field, kind, opaque: kind.type === "Text" || kind.type === "Bytes", predict };
   });
   if (fields.length > MAX_FIELDS) throw new WireError(`\`${name}\` has more than ${MAX_FIELDS} fields`);
   return { name, fields };
+}
+
+/** Whether a range, step or bits make sense, and fit 32 bits. @param {Kind} kind */
+function sensible(kind) {
+  if (kind.type === "Fixed" && !(kind.step > 0 && Number.isFinite(kind.min) && Number.isFinite(kind.max))) return false;
+  if (kind.type === "Angle") return kind.bits >= 1 && kind.bits <= 16;
+  if (kind.type === "Enum") return kind.variants.length >= 1 && kind.variants.length <= MAX_VARIANTS;
+  const [min, max] = bounds(kind);
+  return min <= max && ((min >= -(2 ** 31) && max < 2 ** 31) || (min >= 0 && max < 2 ** 32));
 }
 
 /**

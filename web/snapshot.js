@@ -4,101 +4,80 @@
  */
 
 import { Reader, WireError } from "./bytes.js";
-import { fromOpaque, fromWire } from "./schema.js";
+import { MirrorTable } from "./snapshot/mirror.js";
+import { layOut, readLevels, setChances } from "./snapshot/prior.js";
+import { RangeReader } from "./snapshot/range.js";
+import { ListReader } from "./snapshot/record.js";
+import { Walk } from "./snapshot/walk.js";
 
 /** @typedef {import("./schema.js").Schema} Schema */
-/** @typedef {import("./schema.js").Shape} Shape */
-/** @typedef {import("./schema.js").Value} Value */
-/** @typedef {{ slot: number } & Record<string, any>} Row */
+/** @typedef {import("./snapshot/rows.js").Row} Row */
 
-const MAX_SLOTS = 65536;
-const FLAG_HASH = 1;
+/** Deltas that a resync can go over. */
+const RESYNC_WINDOW = 256;
+
+/** What a snapshot's flags say is there: the snapshot hash and a resync's number of steps in the head, */
+const HASH = 1;
+const RESYNC = 2;
+/** then, in the range-coded stream, the priors in force, a walk, what came and went, and the priors of the next epoch. */
+const PRIORS = 4;
+const CODED = 8;
+const LISTS = 16;
+const ANNOUNCEMENT = 32;
+const STREAM = PRIORS | CODED | LISTS | ANNOUNCEMENT;
+const ALL = HASH | RESYNC | STREAM;
+
+/**
+ * What stands before the range-coded stream. A base of null is a keyframe's.
+ * @typedef {{ tick: number, base: number | null, flags: number, hash: number | null, steps: number }} Head
+ */
 
 /** The snapshot starts from another tick than the replica is at: ask for a resync from there. */
 export class GapError extends WireError {
   name = "GapError";
 }
 
-/** One component's rows by slot: numbers in one array, opaque fields in another. */
-class Rows {
-  /** @param {Shape} shape */
-  constructor(shape) {
-    this.shape = shape;
-    const ints = shape.fields.filter((field) => !field.opaque);
-    this.stride = ints.length;
-    /** By field: its place among the numbers, or among the opaque ones. */
-    this.places = shape.fields.map((field) => shape.fields.filter((other) => other.opaque === field.opaque).indexOf(field));
-    /** By field: the bits of an angle, 0 for all else. */
-    this.angles = shape.fields.map(({ kind }) => (kind.type === "Angle" ? kind.bits : 0));
-    this.opaqueStride = shape.fields.length - ints.length;
-    this.ints = new Int32Array(0);
-    /** @type {Uint8Array[]} */
-    this.opaques = [];
-    this.present = new Uint8Array(0);
-  }
-
-  /** @param {number} slot */
-  add(slot) {
-    if (slot >= this.present.length) {
-      const capacity = Math.min(MAX_SLOTS, Math.max(64, 2 ** Math.ceil(Math.log2(slot + 1))));
-      const present = new Uint8Array(capacity);
-      present.set(this.present);
-      this.present = present;
-      const ints = new Int32Array(capacity * this.stride);
-      ints.set(this.ints);
-      this.ints = ints;
-    }
-    this.present[slot] = 1;
-  }
-
-  /** @param {number} slot */
-  has(slot) {
-    return this.present[slot] === 1;
-  }
-
-  /** @param {number} slot */
-  remove(slot) {
-    if (slot < this.present.length) this.present[slot] = 0;
-  }
-
-  /**
-   * @param {number} slot
-   * @param {number} field
-   * @returns {Value}
-   */
-  value(slot, field) {
-    const { kind, opaque } = this.shape.fields[field];
-    const place = this.places[field];
-    return opaque
-      ? fromOpaque(kind, this.opaques[slot * this.opaqueStride + place])
-      : fromWire(kind, this.ints[slot * this.stride + place]);
-  }
-
-  /**
-   * @param {number} slot
-   * @returns {Row}
-   */
-  row(slot) {
-    /** @type {Row} */
-    const row = { slot };
-    this.shape.fields.forEach(({ name }, field) => (row[name] = this.value(slot, field)));
-    return row;
-  }
-}
-
 /** A room's state at its last snapshot. */
 export class Replica {
   #tables;
-  /** @type {Map<string, Rows>} */
+  /** @type {Map<string, MirrorTable>} */
   #byName;
+  #contexts;
+  /** The built-in levels, */
+  #generic;
+  /** those in force, */
+  #levels;
+  /** and as probabilities. */
+  #chances;
+  #walk = new Walk();
+  #lists = new ListReader();
 
   /** @param {Schema} schema */
   constructor(schema) {
     this.schema = schema;
     /** The tick of the last snapshot, 0 before the first. */
     this.tick = 0;
-    this.#tables = schema.components.map((shape) => new Rows(shape));
-    this.#byName = new Map(this.#tables.map((rows) => [rows.shape.name, rows]));
+    this.#tables = schema.components.map((shape) => new MirrorTable(shape));
+    this.#byName = new Map(this.#tables.map((table) => [table.rows.shape.name, table]));
+    const { contexts, generic } = layOut(schema);
+    this.#contexts = contexts;
+    this.#generic = generic;
+    this.#levels = generic;
+    this.#chances = new Uint16Array(generic.length);
+    setChances(generic, this.#chances);
+  }
+
+  /**
+   * Makes sure that the room has what a page goes by.
+   * @param {string} component
+   * @param {string[]} [fields]
+   * @throws {Error} The component or a field, which is named, is missing.
+   */
+  expect(component, fields = []) {
+    const shape = this.schema.components.find(({ name }) => name === component);
+    if (!shape) throw new Error(`the room has no component \`${component}\``);
+    const missing = fields.find((field) => !shape.fields.some(({ name }) => name === field));
+    if (missing !== undefined) throw new Error(`the room's \`${component}\` has no field \`${missing}\``);
   }
 
   /**
@@ -107,8 +86,8 @@ export class Replica {
    * @returns {Generator<Row>}
    */
   *rows(component) {
-    const rows = this.#byName.get(component);
-    for (const slot of this.slots(component)) if (rows) yield rows.row(slot);
+    const rows = this.#byName.get(component)?.rows;
+    if (rows) for (const slot of rows.slots()) yield rows.row(slot);
   }
 
   /**
@@ -117,8 +96,8 @@ export class Replica {
    * @returns {Generator<number>}
    */
   *slots(component) {
-    const rows = this.#byName.get(component);
-    if (rows) for (let slot = 0; slot < rows.present.length; slot++) if (rows.present[slot]) yield slot;
+    const rows = this.#byName.get(component)?.rows;
+    if (rows) yield* rows.slots();
   }
 
   /**
@@ -126,7 +105,7 @@ export class Replica {
    * @param {number} slot
    */
   has(component, slot) {
-    return this.#byName.get(component)?.has(slot) ?? false;
+    return this.#byName.get(component)?.rows.has(slot) ?? false;
   }
 
   /**
@@ -135,32 +114,13 @@ export class Replica {
    * @param {number} slot
    */
   get(component, slot) {
-    const rows = this.#byName.get(component);
+    const rows = this.#byName.get(component)?.rows;
     return rows?.has(slot) ? rows.row(slot) : null;
   }
 
   /** The snapshot hash of the state. */
   hash() {
-    let hash = 0x811c9dc5;
-    for (const rows of this.#tables) {
-      const { stride, opaqueStride, ints, opaques, places, present } = rows;
-      const { fields } = rows.shape;
-      for (let slot = 0; slot < present.length; slot++) {
-        if (!present[slot]) continue;
-        hash = mix(hash, slot);
-        for (let field = 0; field < fields.length; field++) {
-          if (!fields[field].opaque) {
-            hash = mix(hash, ints[slot * stride + places[field]]);
-            continue;
-          }
-          const bytes = opaques[slot * opaqueStride + places[field]];
-          hash = mix(hash, bytes.length);
-          for (const byte of bytes) hash = mix(hash, byte);
-        }
-      }
-      hash = mix(hash, 0xffffffff);
-    }
-    return hash >>> 0;
+    return this.#tables.reduce((hash, { rows }) => rows.mixInto(hash), 0x811c9dc5) >>> 0;
   }
 
   /**
@@ -173,91 +133,83 @@ export class Replica {
    */
   apply(body) {
     const reader = new Reader(body);
-    if (reader.u8() !== checkByte(body)) throw new WireError("the check byte is wrong");
-    const tick = reader.varint();
-    const back = reader.varint();
-    if (back && back >= tick) throw new WireError("the base lies before the first tick");
-    const flags = reader.u8();
-    if (flags & ~FLAG_HASH) throw new WireError(`unknown flags ${flags}`);
-    const hash = flags & FLAG_HASH ? reader.little(4) : null;
-    if (back && tick <= this.tick) return { fresh: false, hashMatched: null };
-    if (back && tick - back !== this.tick) {
-      throw new GapError(`the snapshot starts from tick ${tick - back}, the replica is at ${this.tick}`);
+    const head = readHead(reader);
+    if (head.base !== null && head.tick <= this.tick) return { fresh: false, hashMatched: null };
+    if (head.base !== null && head.base !== this.tick) {
+      throw new GapError(`the snapshot starts from tick ${head.base}, the replica is at ${this.tick}`);
     }
-    const start = reader.at;
-    this.#walk(reader, false, back === 0);
-    if (!back) for (const rows of this.#tables) rows.present.fill(0);
-    reader.at = start;
-    this.#walk(reader, true, back === 0);
-    this.tick = tick;
-    return { fresh: true, hashMatched: hash === null ? null : hash === this.hash() };
+    const { lists, levels } = this.#read(head, reader.take(reader.left));
+    this.#move(head);
+    if (lists) this.#list(lists);
+    if (levels) {
+      this.#levels = levels;
+      setChances(levels, this.#chances);
+    }
+    this.tick = head.tick;
+    return { fresh: true, hashMatched: head.hash === null ? null : head.hash === this.hash() };
   }
 
   /**
-   * Walks over a snapshot's tables, to check them or to do what they say.
-   * @param {Reader} reader
-   * @param {boolean} apply
-   * @param {boolean} keyframe
+   * Reads all there is, and applies nothing: what a walk finds waits in the tables.
+   * @param {Head} head
+   * @param {Uint8Array} stream
    */
-  #walk(reader, apply, keyframe) {
-    const tables = this.#tables;
-    for (let count = reader.varint(), slot = -1; count > 0; count--) {
-      slot = nextSlot(reader, slot);
-      if (apply) for (const rows of tables) rows.remove(slot);
+  #read({ base, flags }, stream) {
+    for (const table of this.#tables) table.begin();
+    // What a keyframe does not bring is as built in.
+    let levels = base === null && this.#levels !== this.#generic ? this.#generic : null;
+    let lists = null;
+    if (!(flags & STREAM)) {
+      if (stream.length) throw new WireError(`${stream.length} bytes are left over`);
+      return { lists, levels };
     }
-    for (const rows of tables) {
-      const { fields } = rows.shape;
-      const { places, angles, stride, opaqueStride } = rows;
-      for (let count = reader.varint(), slot = -1; count > 0; count--) {
-        slot = nextSlot(reader, slot);
-        if (apply) rows.remove(slot);
-      }
-      for (let count = reader.varint(), slot = -1; count > 0; count--) {
-        slot = nextSlot(reader, slot);
-        if (apply) rows.add(slot);
-        for (let field = 0; field < fields.length; field++) {
-          if (fields[field].opaque) {
-            const bytes = reader.opaque();
-            if (apply) rows.opaques[slot * opaqueStride + places[field]] = bytes.slice();
-          } else {
-            const value = reader.zigzag();
-            if (apply) rows.ints[slot * stride + places[field]] = value;
-          }
-        }
-      }
-      for (let count = reader.varint(), slot = -1; count > 0; count--) {
-        slot = nextSlot(reader, slot);
-        if (apply) rows.add(slot);
-        else if (keyframe || !rows.has(slot)) throw new WireError(`slot ${slot} has no such row`);
-        const mask = reader.varint();
-        if (mask === 0 || (fields.length < 32 && mask >>> fields.length)) throw new WireError("a mask names no field");
-        for (let field = 0; field < fields.length; field++) {
-          if (!((mask >>> field) & 1)) continue;
-          if (fields[field].opaque) {
-            const bytes = reader.opaque();
-            if (apply) rows.opaques[slot * opaqueStride + places[field]] = bytes.slice();
-            continue;
-          }
-          const difference = reader.zigzag();
-          if (!apply) continue;
-          const at = slot * stride + places[field];
-          const value = (rows.ints[at] + difference) | 0;
-          rows.ints[at] = angles[field] ? value & ((1 << angles[field]) - 1) : value;
-        }
-      }
+    const coder = new RangeReader(stream);
+    if (flags & PRIORS) levels = readLevels(coder, this.#generic);
+    if (flags & CODED) this.#walk.read(coder, this.#chances, this.#tables, this.#contexts);
+    if (flags & LISTS) lists = this.#lists.read(coder, this.#tables);
+    if (flags & ANNOUNCEMENT) levels = readLevels(coder, this.#levels);
+    coder.end();
+    return { lists, levels };
+  }
+
+  /** Moves what is here to the snapshot's tick. @param {Head} head */
+  #move({ base, flags, steps }) {
+    for (const table of this.#tables) {
+      if (base === null) table.clear();
+      else if (flags & RESYNC) table.coast(steps);
+      else table.tick();
     }
-    reader.end();
+  }
+
+  /** Takes in what came and went. @param {import("./snapshot/record.js").Lists} lists */
+  #list({ despawned, tables }) {
+    tables.forEach(({ removed, slots, rows }, index) => {
+      const table = this.#tables[index];
+      for (const slot of despawned) table.remove(slot);
+      for (const slot of removed) table.remove(slot);
+      slots.forEach((slot, row) => table.insert(slot, rows[row]));
+    });
   }
 }
 
 /**
  * @param {Reader} reader
- * @param {number} previous
+ * @returns {Head}
  */
-function nextSlot(reader, previous) {
-  const slot = previous + 1 + reader.varint();
-  if (slot >= MAX_SLOTS) throw new WireError(`slot ${slot} is out of range`);
-  return slot;
+function readHead(reader) {
+  if (reader.u8() !== checkByte(reader.bytes)) throw new WireError("the check byte is wrong");
+  const tick = reader.varint();
+  const back = reader.varint();
+  if (back && back >= tick) throw new WireError("the base lies before the first tick");
+  const flags = reader.u8();
+  const resync = (flags & RESYNC) !== 0;
+  // A delta has a walk and announces, a resync and a keyframe have priors.
+  const others = back && !resync ? PRIORS : CODED | ANNOUNCEMENT;
+  if (flags & (~ALL | others) || (!back && resync)) throw new WireError(`unknown flags ${flags}`);
+  const hash = flags & HASH ? reader.little(4) : null;
+  const steps = resync ? reader.varint() : 0;
+  if (resync && (steps < 1 || steps > RESYNC_WINDOW)) throw new WireError(`a resync over ${steps} deltas`);
+  return { tick, base: back ? tick - back : null, flags, hash, steps };
 }
 
 /** FNV-1a of all but the first byte, folded to a byte. @param {Uint8Array} body */
@@ -265,13 +217,4 @@ function checkByte(body) {
   let hash = 0x811c9dc5;
   for (let at = 1; at < body.length; at++) hash = Math.imul(hash ^ body[at], 0x01000193);
   return (hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & 0xff;
-}
-
-/**
- * @param {number} hash
- * @param {number} value
- */
-function mix(hash, value) {
-  hash ^= value;
-  return (Math.imul((hash << 13) | (hash >>> 19), 0x9e3779b1) + 0x85ebca6b) | 0;
 }

@@ -5,6 +5,7 @@
  * import { Client } from "./tickwire.js";
  *
  * const client = new Client({ url: "ws://127.0.0.1:7777", token: "ada", room: "lobby" });
+ * client.on("welcome", () => client.replica.expect("Position", ["x", "y"]));
  * client.on("snapshot", ({ tick }) => {
  *   for (const { slot, x, y } of client.replica.rows("Position")) draw(slot, x, y);
  *   client.send({ x: 1, fire: true });

@@ -16,9 +16,14 @@ const FIXED = /** @type {Kind} */ ({ type: "Fixed", min: -10, max: 1024, step: 1
 const ANGLE = /** @type {Kind} */ ({ type: "Angle", bits: 10 });
 const ENUM = /** @type {Kind} */ ({ type: "Enum", variants: ["Flying", "Boosting", "Wrecked"] });
 
+/** @param {string} name @param {Kind} kind @param {import("../schema.js").Predict} [predict] */
+function field(name, kind, predict = "auto") {
+  return { name, kind, opaque: kind.type === "Text" || kind.type === "Bytes", predict };
+}
+
 /** @param {Kind} kind */
 function shape(kind) {
-  return { name: "Input", fields: [{ name: "value", kind, opaque: kind.type === "Text" || kind.type === "Bytes" }] };
+  return { name: "Input", fields: [field("value", kind)] };
 }
 
 /** The number on the wire. @param {Kind} kind @param {unknown} value */
@@ -129,7 +134,7 @@ test("a record must end exactly", () => {
 });
 
 test("a record's fields come in the shape's order", () => {
-  const pair = { name: "Pair", fields: [...shape(U32).fields, { name: "state", kind: ENUM, opaque: false }] };
+  const pair = { name: "Pair", fields: [...shape(U32).fields, field("state", ENUM)] };
   assert.deepEqual([...writeRecord(pair, { state: "Boosting", value: 3 })], [6, 2]);
   assert.deepEqual(readRecord(pair, Uint8Array.of(6, 2)), { value: 3, state: "Boosting" });
 });
@@ -142,7 +147,7 @@ const f64 = (value) => [...new Uint8Array(Float64Array.of(value).buffer)];
 test("a schema is read with every kind", () => {
   const bytes = [
     ...[1, ...text("Seat"), 2],
-    ...[...text("seat"), 1, 1, 4, 0],
+    ...[...text("seat"), 1, 1, 4, 1],
     ...[...text("sequence"), 1, 0, 253, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0, 2],
     ...[...text("Input"), 4],
     ...[...text("fire"), 0, 1],
@@ -159,26 +164,26 @@ test("a schema is read with every kind", () => {
       {
         name: "Seat",
         fields: [
-          { name: "seat", kind: { type: "Int", min: -1, max: 2 }, opaque: false },
-          { name: "sequence", kind: U32, opaque: false },
+          field("seat", { type: "Int", min: -1, max: 2 }, "hold"),
+          field("sequence", U32, "velocity"),
         ],
       },
     ],
     input: {
       name: "Input",
       fields: [
-        { name: "fire", kind: { type: "Bool" }, opaque: false },
-        { name: "x", kind: { type: "Fixed", min: -1, max: 1, step: 0.25 }, opaque: false },
-        { name: "aim", kind: ANGLE, opaque: false },
-        { name: "kind", kind: { type: "Enum", variants: ["A", "B"] }, opaque: false },
+        field("fire", { type: "Bool" }, "hold"),
+        field("x", { type: "Fixed", min: -1, max: 1, step: 0.25 }),
+        field("aim", ANGLE),
+        field("kind", { type: "Enum", variants: ["A", "B"] }),
       ],
     },
     events: [
       {
         name: "Said",
         fields: [
-          { name: "text", kind: { type: "Text", max: 24 }, opaque: true },
-          { name: "data", kind: { type: "Bytes", max: 256 }, opaque: true },
+          field("text", { type: "Text", max: 24 }),
+          field("data", { type: "Bytes", max: 256 }),
         ],
       },
     ],
@@ -191,9 +196,58 @@ test("a schema of an unknown kind is refused", () => {
   assert.throws(() => readSchema(reader), /kind 7 is not known/);
 });
 
+test("a schema with a prediction that is not known is refused", () => {
+  const reader = new Reader(Uint8Array.from([0, ...text("Input"), 1, ...text("x"), 0, 3, 0]));
+  assert.throws(() => readSchema(reader), /prediction 3 is not known/);
+});
+
 test("a shape of more than 32 fields is refused", () => {
   const fields = (/** @type {number} */ count) => Array.from({ length: count }, () => [...text("x"), 0, 0]).flat();
   const schema = (/** @type {number} */ count) => new Reader(Uint8Array.from([0, ...text("Input"), count, ...fields(count), 0]));
   assert.equal(readSchema(schema(32)).input.fields.length, 32);
   assert.throws(() => readSchema(schema(33)), /`Input` has more than 32 fields/);
+});
+
+/** A schema whose input has one field of this kind. @param {number[]} kind */
+const ofKind = (kind) => readSchema(new Reader(Uint8Array.from([0, ...text("Input"), 1, ...text("x"), ...kind, 0, 0])));
+
+test("kinds that make no sense are refused by their field's name", () => {
+  const senseless = {
+    "a range the wrong way round": [1, 4, 2],
+    "an integer that fits neither i32 nor u32": [1, 1, 253, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0],
+    "an integer above u32": [1, 0, 253, 0, 0, 0, 0, 2, 0, 0, 0],
+    "more steps than 32 bits": [2, ...f64(0), ...f64(1e12), ...f64(1e-3)],
+    "no step": [2, ...f64(0), ...f64(1), ...f64(0)],
+    "a step that is not a number": [2, ...f64(0), ...f64(1), ...f64(NaN)],
+    "an end that is not a number": [2, ...f64(0), ...f64(NaN), ...f64(1)],
+    "no end": [2, ...f64(0), ...f64(Infinity), ...f64(1)],
+    "a real range the wrong way round": [2, ...f64(0), ...f64(-1), ...f64(1)],
+    "an angle without bits": [3, 0],
+    "an angle of too many bits": [3, 17],
+    "no variants": [4, 0],
+    "too many variants": [4, 251, 1, 1, ...Array.from({ length: 257 }, () => text("A")).flat()],
+  };
+  for (const [what, kind] of Object.entries(senseless)) {
+    const named = (/** @type {unknown} */ error) => error instanceof WireError && error.message === "the kind of `Input.x` makes no sense";
+    assert.throws(() => ofKind(kind), named, what);
+  }
+});
+
+test("kinds at the edge of sense are taken", () => {
+  ofKind([1, 0, 253, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0]);
+  ofKind([1, 252, 0xff, 0xff, 0xff, 0xff, 252, 0xfe, 0xff, 0xff, 0xff]);
+  ofKind([3, 1]);
+  ofKind([3, 16]);
+  ofKind([4, 251, 0, 1, ...Array.from({ length: 256 }, () => text("A")).flat()]);
+});
+
+test("a name that is there twice is refused", () => {
+  const empty = (/** @type {string} */ name) => [...text(name), 0];
+  const schema = (/** @type {string[]} */ components, /** @type {string[]} */ events) =>
+    readSchema(
+      new Reader(Uint8Array.from([components.length, ...components.flatMap(empty), ...empty("Input"), events.length, ...events.flatMap(empty)])),
+    );
+  schema(["Same", "Other"], ["Same", "Other"]);
+  assert.throws(() => schema(["Same", "Other", "Same"], []), /`Same` is there twice/);
+  assert.throws(() => schema([], ["Same", "Same"]), /`Same` is there twice/);
 });

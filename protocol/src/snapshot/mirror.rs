@@ -111,14 +111,16 @@ impl MirrorTable {
 
     /// Takes in a tick: what a walk found, and that all else went as foreseen. Tells of the slots that did more than coast.
     pub(super) fn tick(&mut self, changes: &Changes, mut touched: impl FnMut(Slot)) {
-        let mut coded = changes.slots.iter().zip(changes.ints.chunks_exact(self.rules.len().max(1))).peekable();
+        let fields = self.rules.len();
+        let ints = |row: usize| &changes.ints[row * fields..(row + 1) * fields];
+        let mut coded = changes.slots.iter().enumerate().map(|(row, &slot)| (slot, ints(row))).peekable();
         for block in 0..self.rows.present.blocks() {
             let first = block as Slot * 64;
             let mut rest = self.active_in(block);
-            while rest != 0 || coded.peek().is_some_and(|&(&slot, _)| slot < first + 64) {
+            while rest != 0 || coded.peek().is_some_and(|&(slot, _)| slot < first + 64) {
                 let active = first.saturating_add(rest.trailing_zeros());
-                let new = coded.next_if(|&(&slot, _)| slot <= active);
-                let slot = new.map_or(active, |(&slot, _)| slot);
+                let new = coded.next_if(|&(slot, _)| slot <= active);
+                let slot = new.map_or(active, |(slot, _)| slot);
                 rest &= !(1 << (slot - first));
                 if self.step(slot, new.map(|(_, ints)| ints)) {
                     touched(slot);
