@@ -17,6 +17,8 @@ import { Reader, WireError, Writer, readText, writeText } from "./bytes.js";
  */
 
 export const MAX_FIELDS = 32;
+/** Components, and events, of a schema. */
+const MAX_SHAPES = 256;
 const MAX_VARIANTS = 256;
 /** @type {Predict[]} By their number on the wire. */
 const PREDICTS = ["auto", "hold", "velocity"];
@@ -32,6 +34,7 @@ export function readSchema(reader) {
   const shape = () => readShape(reader);
   const schema = { components: reader.list(shape), input: shape(), events: reader.list(shape) };
   for (const list of [schema.components, schema.events]) {
+    if (list.length > MAX_SHAPES) throw new WireError(`${list.length} components or events are more than ${MAX_SHAPES}`);
     const names = new Set();
     for (const { name } of list) {
       if (names.has(name)) throw new WireError(`\`${name}\` is there twice`);

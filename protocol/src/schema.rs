@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Fields a [`Shape`] can have: one bit each in a changed row's mask.
 pub const MAX_FIELDS: usize = 32;
 
+/// Components, and events, that a [`Schema`] can have: bounds what a welcome can make a client allocate.
+pub const MAX_SHAPES: usize = 256;
+
 /// How a field's values are quantised to an integer, or carried as bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Kind {
@@ -116,6 +119,9 @@ pub enum SchemaError {
     /// A shape has more than [`MAX_FIELDS`] fields.
     #[error("`{0}` has more than 32 fields")]
     TooManyFields(String),
+    /// More than [`MAX_SHAPES`] components, or events.
+    #[error("{0} components or events are more than 256")]
+    TooManyShapes(usize),
     /// Two shapes of one list have the same name.
     #[error("`{0}` is there twice")]
     Duplicate(String),
@@ -136,6 +142,9 @@ impl Schema {
     /// See [`SchemaError`].
     pub fn check(&self) -> Result<(), SchemaError> {
         for list in [&self.components[..], std::slice::from_ref(&self.input), &self.events] {
+            if list.len() > MAX_SHAPES {
+                return Err(SchemaError::TooManyShapes(list.len()));
+            }
             for (index, shape) in list.iter().enumerate() {
                 if list[..index].iter().any(|other| other.name == shape.name) {
                     return Err(SchemaError::Duplicate(shape.name.clone()));
@@ -216,6 +225,16 @@ mod tests {
             let refused = schema(kind.clone()).check();
             assert_eq!(refused, Err(SchemaError::Kind { shape: "Input".into(), field: "value".into() }), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn shapes_are_bounded() {
+        let mut schema = schema(Kind::Bool);
+        let event = |index| Shape { name: format!("Event{index}"), fields: vec![] };
+        schema.events = (0..256).map(event).collect();
+        assert_eq!(schema.check(), Ok(()));
+        schema.events.push(event(256));
+        assert_eq!(schema.check(), Err(SchemaError::TooManyShapes(257)));
     }
 
     #[test]
