@@ -62,11 +62,15 @@ export function leave() {
   return frame(0x04, () => {});
 }
 
-/** @param {number | null} base */
-export function resync(base) {
+/**
+ * @param {number | null} base
+ * @param {boolean} desync
+ */
+export function resync(base, desync) {
   return frame(0x05, (out) => {
     out.u8(base === null ? 0 : 1);
     if (base !== null) out.unsigned(base);
+    out.u8(desync ? 1 : 0);
   });
 }
 

@@ -257,11 +257,12 @@ export class Client {
       if (hashMatched !== null) this.stats.hashChecks += 1;
       if (hashMatched === false) {
         this.stats.hashMismatches += 1;
-        this.#resync(null);
+        this.#resync(null, true);
       }
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      return this.#resync(error instanceof GapError && this.replica.tick ? this.replica.tick : null);
+      const gap = error instanceof GapError;
+      return this.#resync(gap && this.replica.tick ? this.replica.tick : null, !gap);
     }
     // A seat taken over from another client of the same player has counted on.
     for (const { seat, sequence } of this.replica.rows("Seat")) {
@@ -270,13 +271,16 @@ export class Client {
     this.#emit("snapshot", { tick: this.replica.tick });
   }
 
-  /** @param {number | null} base */
-  #resync(base) {
+  /**
+   * @param {number | null} base
+   * @param {boolean} desync
+   */
+  #resync(base, desync) {
     const now = this.#options.now();
     if (now < this.#resyncAsked + RESYNC_EVERY) return;
     this.#resyncAsked = now;
     this.stats.resyncs += 1;
-    this.#send(messages.resync(base));
+    this.#send(messages.resync(base, desync));
   }
 
   /** Gives the connection up if it has been silent for long, and probes it if it is up. */

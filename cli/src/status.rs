@@ -53,8 +53,10 @@ impl Look {
         let cpu = cpu.map_or(String::new(), |micros| format!(" · {:.1} µs CPU/client·tick", each(micros)));
         let lost = rise(|room| room.lost_ticks);
         let lost = if lost > 0 { format!(" · {lost} ticks LOST") } else { String::new() };
+        let desyncs = rise(|room| room.desyncs);
+        let desyncs = if desyncs > 0 { format!(" · {desyncs} DESYNCS") } else { String::new() };
         format!(
-            "tick p99 {:.2} ms · {hz:.1} Hz · {} clients · {} rooms · {:.0} B/client·tick{cpu}{lost}",
+            "tick p99 {:.2} ms · {hz:.1} Hz · {} clients · {} rooms · {:.0} B/client·tick{cpu}{lost}{desyncs}",
             p99 as f64 / 1e6,
             self.stats.rooms.iter().map(|room| room.sessions).sum::<usize>(),
             self.stats.rooms.len(),

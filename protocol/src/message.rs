@@ -116,6 +116,8 @@ pub struct Input {
 pub struct Resync {
     /// The tick the replica is at; none asks for a keyframe.
     pub base: Option<Tick>,
+    /// Whether something is broken: a snapshot hash was not the replica's, or a snapshot could not be read.
+    pub desync: bool,
 }
 
 /// Body of both sides' probes.

@@ -27,7 +27,7 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
             ClientMessage::Input(Input { sequence, tick, acked, record })
         }),
         Just(ClientMessage::Leave),
-        any::<Option<u32>>().prop_map(|base| ClientMessage::Resync(Resync { base })),
+        any::<(Option<u32>, bool)>().prop_map(|(base, desync)| ClientMessage::Resync(Resync { base, desync })),
         any::<u32>().prop_map(|nonce| ClientMessage::Probe(Probe { nonce })),
         any::<(u32, u32)>().prop_map(|(nonce, acked)| ClientMessage::ProbeReply(ClientProbeReply { nonce, acked })),
     ]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tickwire_protocol::{Input, ResumeToken, Tick};
+use tickwire_protocol::{Input, ResumeToken, Resync};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
@@ -42,9 +42,9 @@ impl Place {
         true
     }
 
-    /// Asks for what brings a replica at `base` up to date.
-    pub(crate) fn resync(&self, base: Option<Tick>) {
-        self.room.send(Command::Resync { session: self.session, base });
+    /// Asks for what brings the replica up to date.
+    pub(crate) fn resync(&self, resync: Resync) {
+        self.room.send(Command::Resync { session: self.session, resync });
     }
 
     /// Gives the seat up.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use tickwire_protocol::{
-    CloseCode, ErrorCode, ErrorReply, Input, ResumeToken, Schema, SeatId, ServerMessage, Tick, Welcome,
+    CloseCode, ErrorCode, ErrorReply, Input, ResumeToken, Resync, Schema, SeatId, ServerMessage, Tick, Welcome,
 };
 use tickwire_sim::{AnySim, JoinError, Pace, Player};
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ pub(crate) enum Command {
     /// A player's input.
     Input { session: SessionId, input: Input, permit: Permit },
     /// A session's replica must be brought up to date.
-    Resync { session: SessionId, base: Option<Tick> },
+    Resync { session: SessionId, resync: Resync },
     /// A player gives the seat up.
     Leave { session: SessionId },
     /// A session's connection is gone.
@@ -163,10 +163,11 @@ impl Room {
                 }
                 drop(permit);
             }
-            Command::Resync { session, base } => {
+            Command::Resync { session, resync } => {
+                count(&self.info.counters.desyncs, resync.desync.into());
                 if let Some(link) = self.holders.of_session(session).and_then(|seat| self.holders.link(seat)) {
                     let link = link.clone();
-                    self.want_resync(base, link);
+                    self.want_resync(resync.base, link);
                 }
             }
             // A session without a seat was refused one, or another of the same player has taken it.

@@ -30,6 +30,7 @@ pub(crate) struct Counters {
     pub(crate) inputs: AtomicU64,
     pub(crate) inputs_refused: AtomicU64,
     pub(crate) resyncs: AtomicU64,
+    pub(crate) desyncs: AtomicU64,
 }
 
 /// A room's health since it was opened. Differences of two tell of the time between.
@@ -57,6 +58,8 @@ pub struct RoomStats {
     pub inputs_refused: u64,
     /// Resyncs and keyframes asked for, those of joins included.
     pub resyncs: u64,
+    /// Resyncs asked for because a snapshot hash differed or a snapshot could not be read: each is a bug, or a hostile client.
+    pub desyncs: u64,
     /// How long ticks took, from due commands to the last send, in nanoseconds; of the last 10-20 seconds.
     pub tick_nanos: Histogram<u64>,
 }
@@ -113,6 +116,7 @@ impl RoomInfo {
             inputs: count(&self.counters.inputs),
             inputs_refused: count(&self.counters.inputs_refused),
             resyncs: count(&self.counters.resyncs),
+            desyncs: count(&self.counters.desyncs),
             tick_nanos: self.histogram().clone(),
         }
     }

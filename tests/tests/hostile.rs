@@ -92,7 +92,7 @@ async fn unknown_kinds_are_skipped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn anything_before_the_token() {
     beside_a_witness(async |host: &Host| {
-        for message in [ClientMessage::Leave, ClientMessage::Resync(Resync { base: None })] {
+        for message in [ClientMessage::Leave, ClientMessage::Resync(Resync { base: None, desync: false })] {
             let mut raw = host.raw().await;
             raw.say(message).await;
             assert_eq!(raw.closed().await, CloseCode::Malformed);
@@ -264,7 +264,7 @@ async fn resyncs_from_nowhere_bring_a_keyframe_and_floods_of_them_are_evicted() 
             let mut raw = host.raw().await;
             let welcome = raw.enter("mallory").await;
             raw.snapshot().await;
-            raw.say(ClientMessage::Resync(Resync { base: Some(base) })).await;
+            raw.say(ClientMessage::Resync(Resync { base: Some(base), desync: false })).await;
             let keyframe = patiently(async {
                 loop {
                     let mut replica = Decoder::new(welcome.schema.clone());
@@ -275,12 +275,15 @@ async fn resyncs_from_nowhere_bring_a_keyframe_and_floods_of_them_are_evicted() 
             });
             assert!(keyframe.await > welcome.tick);
         }
+        assert_eq!(host.relay.stats().rooms[0].desyncs, 0);
         let mut raw = host.raw().await;
         raw.enter("mallory").await;
+        raw.say(ClientMessage::Resync(Resync { base: None, desync: true })).await;
         for base in 1..=200 {
-            raw.say(ClientMessage::Resync(Resync { base: Some(base) })).await;
+            raw.say(ClientMessage::Resync(Resync { base: Some(base), desync: false })).await;
         }
         assert_eq!(raw.closed().await, CloseCode::Flood);
+        assert_eq!(host.relay.stats().rooms[0].desyncs, 1, "the relay knows, too");
     })
     .await;
 }

@@ -511,6 +511,7 @@ describe("snapshots", () => {
     assert.equal(client.stats.resyncs, 1);
     const resync = socket.last("Resync");
     assert.equal(resync.option(() => resync.unsigned()), 104);
+    assert.equal(resync.u8(), 0, "nothing is broken");
     socket.say(fake.snapshot());
     assert.equal(client.stats.resyncs, 2);
   });
@@ -523,7 +524,7 @@ describe("snapshots", () => {
       socket.say(fake.snapshot());
       pass(100);
     }
-    assert.deepEqual([...socket.last("Resync").bytes], [0]);
+    assert.deepEqual([...socket.last("Resync").bytes], [0, 1]);
     assert.equal(client.stats.hashMismatches, 5);
     assert.equal(client.stats.resyncs, 1);
   });

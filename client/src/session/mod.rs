@@ -365,15 +365,18 @@ impl Session {
                 self.follow_seat();
                 if hash_matched == Some(false) {
                     self.counts.hash_mismatches += 1;
-                    self.ask_for_resync(now, None);
+                    self.ask_for_resync(now, Resync { base: None, desync: true });
                 }
                 self.updates.push_back(Update::Snapshot { tick });
             }
             Ok(Applied::Old) => {}
-            Err(DecodeError::Gap { have, .. }) => self.ask_for_resync(now, Some(have).filter(|&tick| tick > 0)),
+            Err(DecodeError::Gap { have, .. }) => {
+                let base = Some(have).filter(|&tick| tick > 0);
+                self.ask_for_resync(now, Resync { base, desync: false });
+            }
             Err(_) => {
                 self.counts.errors += 1;
-                self.ask_for_resync(now, None);
+                self.ask_for_resync(now, Resync { base: None, desync: true });
             }
         }
     }
@@ -385,11 +388,11 @@ impl Session {
         }
     }
 
-    fn ask_for_resync(&mut self, now: Instant, base: Option<Tick>) {
+    fn ask_for_resync(&mut self, now: Instant, resync: Resync) {
         if self.resync_asked.is_none_or(|asked| now >= asked + RESYNC_EVERY) {
             self.resync_asked = Some(now);
             self.counts.resyncs += 1;
-            self.send(&ClientMessage::Resync(Resync { base }));
+            self.send(&ClientMessage::Resync(resync));
         }
     }
 

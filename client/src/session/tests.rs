@@ -96,7 +96,7 @@ impl Talk {
 }
 
 fn resync(base: Option<Tick>) -> ClientMessage {
-    ClientMessage::Resync(Resync { base })
+    ClientMessage::Resync(Resync { base, desync: base.is_none() })
 }
 
 #[test]

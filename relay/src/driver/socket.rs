@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tickwire_protocol::{CloseCode, ErrorCode, ErrorReply, ResumeToken, ServerMessage, ServerProbeReply};
+use tickwire_protocol::{CloseCode, ErrorCode, ErrorReply, ResumeToken, Resync, ServerMessage, ServerProbeReply};
 use tickwire_sim::Player;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -132,7 +132,7 @@ impl Connection {
                 continue;
             }
             if let (Some(base), Some(place)) = (look.resync, &self.place) {
-                place.resync(base);
+                place.resync(Resync { base, desync: false });
             }
             timer.as_mut().reset(self.session.deadline().into());
             tokio::select! {
@@ -200,9 +200,9 @@ impl Connection {
                     self.session.handle_input_dropped(Instant::now());
                 }
             }
-            Action::Resync { base } => {
+            Action::Resync(resync) => {
                 if let Some(place) = &self.place {
-                    place.resync(base);
+                    place.resync(resync);
                 }
             }
             Action::ProbeReply { nonce } => {

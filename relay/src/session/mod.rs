@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tickwire_protocol::{
     Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, Join, PROTOCOL_VERSION, Probe, ResumeToken,
-    Schema, ServerMessage, ServerProbeReply, Tick, wire,
+    Resync, Schema, ServerMessage, ServerProbeReply, wire,
 };
 use tickwire_sim::Player;
 
@@ -31,7 +31,7 @@ pub(crate) enum Action {
     /// Hand the input to the room.
     Input(Input),
     /// Ask the room for what brings the client up to date.
-    Resync { base: Option<Tick> },
+    Resync(Resync),
     /// Answer with the room's clock.
     ProbeReply { nonce: u32 },
     /// Send a message.
@@ -254,7 +254,7 @@ impl Session {
             ClientMessage::Join(join) => self.handle_join(join),
             ClientMessage::Leave => self.handle_leave(now),
             ClientMessage::Resync(resync) if self.is_playing() => {
-                self.actions.push_back(Action::Resync { base: resync.base });
+                self.actions.push_back(Action::Resync(resync));
             }
             ClientMessage::Resync(_) => self.refuse(ErrorCode::NotJoined, "join a room first"),
             ClientMessage::Probe(Probe { nonce }) if self.is_playing() => {

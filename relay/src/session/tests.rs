@@ -199,7 +199,7 @@ fn one_room_at_a_time() {
     talk.say(&ClientMessage::Leave);
     assert_eq!(talk.actions(), [Action::Leave]);
     talk.say(&ClientMessage::Leave);
-    talk.say(&ClientMessage::Resync(tickwire_protocol::Resync { base: None }));
+    talk.say(&ClientMessage::Resync(Resync { base: None, desync: false }));
     talk.input(&[0]);
     assert_eq!(refused(&talk.actions()), [ErrorCode::NotJoined; 3]);
     talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
@@ -242,11 +242,12 @@ fn joins_come_one_a_second_and_each_refusal_is_told() {
 #[test]
 fn resyncs_have_a_limit_of_their_own() {
     let mut talk = Talk::playing();
+    let resync = Resync { base: Some(1), desync: false };
     for _ in 0..4 {
-        talk.say(&ClientMessage::Resync(tickwire_protocol::Resync { base: Some(1) }));
-        assert_eq!(talk.actions(), [Action::Resync { base: Some(1) }]);
+        talk.say(&ClientMessage::Resync(resync.clone()));
+        assert_eq!(talk.actions(), [Action::Resync(resync.clone())]);
     }
-    talk.say(&ClientMessage::Resync(tickwire_protocol::Resync { base: Some(1) }));
+    talk.say(&ClientMessage::Resync(resync));
     assert_eq!(refused(&talk.actions()), [ErrorCode::RateLimited]);
     talk.say(&ClientMessage::Probe(Probe { nonce: 1 }));
     assert_eq!(talk.actions(), [Action::ProbeReply { nonce: 1 }]);
