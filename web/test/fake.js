@@ -225,3 +225,15 @@ export function standIn(client, { tick, apply = () => ({ fresh: true, hashMatche
   const rows = () => [{ slot: 0, seat: 3, sequence, connected: true }];
   Object.assign(client.replica, { tick, apply, rows });
 }
+
+/**
+ * What a client tells under these names, from now on.
+ * @param {import("../tickwire.js").Client} client
+ * @param {string[]} names
+ */
+export function record(client, ...names) {
+  /** @type {any[]} */
+  const seen = [];
+  for (const name of names) client.on(name, (value) => seen.push(value));
+  return seen;
+}
