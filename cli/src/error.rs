@@ -26,8 +26,14 @@ pub(crate) enum CliError {
     Config(#[from] ConfigError),
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
-    #[error(transparent)]
-    Trace(#[from] TraceError),
+    #[error("{}: {error}", file.display())]
+    Trace {
+        file: PathBuf,
+        #[source]
+        error: TraceError,
+    },
+    #[error("nothing to measure: the trace has no tick after {0}; see --after")]
+    NothingCounts(u32),
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error("{} can't be read: {error}", file.display())]
@@ -42,7 +48,7 @@ pub(crate) enum CliError {
         #[source]
         error: io::Error,
     },
-    #[error("{}: {error}", file.display())]
+    #[error("{}: {error} (with the same --game that they are used with)", file.display())]
     Priors {
         file: PathBuf,
         #[source]

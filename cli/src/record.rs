@@ -19,6 +19,7 @@ pub(crate) async fn run(args: RecordArgs) -> Result<ExitCode, CliError> {
     let mut client = Client::new(ClientConfig { url: args.url, token, room: args.room })?;
     let mut recording: Option<(TraceWriter, Recorder)> = None;
     let mut ticks = 0;
+    let mut fault = "nobody answered in time".to_owned();
     let time = tokio::time::sleep(Duration::from_secs(args.seconds));
     let (mut time, mut stop) = (std::pin::pin!(time), std::pin::pin!(interrupted()));
     loop {
@@ -42,12 +43,13 @@ pub(crate) async fn run(args: RecordArgs) -> Result<ExitCode, CliError> {
                 }
             }
             Some(Update::Refused { message, .. }) => return Err(CliError::Refused(message)),
+            Some(Update::Lost { reason, .. }) => fault = reason,
             Some(_) => {}
             None => break,
         }
     }
     client.leave().await;
-    let Some((writer, _)) = recording else { return Err(CliError::Refused("nobody answered in time".into())) };
+    let Some((writer, _)) = recording else { return Err(CliError::Refused(fault)) };
     writer.finish()?;
     println!("{ticks} ticks in {}", args.out.display());
     Ok(ExitCode::SUCCESS)

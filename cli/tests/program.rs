@@ -103,6 +103,7 @@ fn bots_report_one_json_object_with_exactly_these_names() {
 fn bots_that_find_no_host_or_no_room_fail() {
     let (output, out, _) = run(&["bots", "--url", "ws://127.0.0.1:1", "--count", "1", "--seconds", "1"]);
     assert!(!output.status.success() && out.contains("0 of 1 bots joined"), "{out}");
+    assert!(out.contains("first error: ") && out.contains("refused"), "{out}");
     let host = Host::start(&["--bots", "0"]);
     let socket = host.socket();
     let (output, out, _) = run(&["bots", "--url", &socket, "--room", "attic", "--count", "1", "--seconds", "1"]);
@@ -137,6 +138,7 @@ fn what_makes_no_sense_is_told() {
         (&["host", "--game", "chess"], "there is no game `chess`; known: arena"),
         (&["host", "--addr", "127.0.0.1:0", "--room", ""], "a room's name has 1 to 64 bytes"),
         (&["bots", "--url", "not a url"], "is not a WebSocket URL"),
+        (&["bots", "--url", "http://127.0.0.1:7777"], "it begins with ws:// or wss://"),
     ] {
         let (output, _, err) = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {err}");

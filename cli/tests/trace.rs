@@ -119,7 +119,7 @@ fn the_program_measures_a_trace_and_reports_exactly_these_names() {
     let output = Command::new(env!("CARGO_BIN_EXE_tickwire")).args(["codec", "--trace", "no such file"]).output();
     let output = output.expect("the program was built");
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("the trace can't be read"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no such file: the trace can't be read"));
 }
 
 #[test]

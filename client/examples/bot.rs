@@ -22,9 +22,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut client = Client::new(config)?;
     let mut go = Go { x: 1 };
     while let Some(update) = client.next().await? {
-        let (Update::Snapshot { tick }, Some(replica), Some(seat)) = (update, client.replica(), client.seat()) else {
-            continue;
+        let tick = match update {
+            Update::Snapshot { tick } => tick,
+            Update::Refused { message: reason, .. } | Update::Lost { reason, .. } => {
+                println!("{reason}");
+                continue;
+            }
+            Update::Joined | Update::Event { .. } => continue,
         };
+        let (Some(replica), Some(seat)) = (client.replica(), client.seat()) else { continue };
         let Some(Position { x }) = replica.seat_slot(seat).and_then(|slot| replica.get(slot)) else { continue };
         if !(400.0..=600.0).contains(&x) {
             println!("tick {tick}: at {x}");

@@ -1,5 +1,6 @@
 //! A client on a real socket: the only file of this crate that connects, waits and reads the clock (the bot runner aside).
 
+use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,11 +9,12 @@ use rand::rngs::ChaCha12Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use tickwire_protocol::{CloseCode, SUBPROTOCOL, SeatId, Sequence, Tick, Welcome, Wire, wire};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::backoff::Backoff;
@@ -32,7 +34,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL is not one.
-    #[error("`{0}` is not a WebSocket URL")]
+    #[error("`{0}` is not a WebSocket URL: it begins with ws:// or wss://")]
     Url(String),
     /// The relay closed with a code that says: do not come back.
     #[error("{reason} ({})", code.number())]
@@ -60,6 +62,8 @@ enum Link {
     Waiting {
         until: Instant,
     },
+    /// A task of its own, so that who stops waiting does not stop it.
+    Connecting(JoinHandle<Result<Socket, String>>),
     Connected {
         socket: Box<Socket>,
         heard: Instant,
@@ -82,7 +86,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::Url`].
     pub fn with_seed(config: ClientConfig, seed: u64) -> Result<Self, ClientError> {
-        if config.url.as_str().into_client_request().is_err() {
+        let request = config.url.as_str().into_client_request();
+        if !request.is_ok_and(|request| matches!(request.uri().scheme_str(), Some("ws" | "wss"))) {
             return Err(ClientError::Url(config.url));
         }
         let now = Instant::now();
@@ -111,8 +116,17 @@ impl Client {
                 Link::Over => return Ok(None),
                 Link::Waiting { until } => {
                     tokio::time::sleep_until((*until).into()).await;
-                    self.connect().await;
+                    self.link = Link::Connecting(tokio::spawn(connect(self.session.config().url.clone())));
                 }
+                Link::Connecting(connecting) => match connecting.await {
+                    Ok(Ok(socket)) => {
+                        self.link = Link::Connected { socket: Box::new(socket), heard: Instant::now() };
+                        self.session.handle_connected();
+                    }
+                    Ok(Err(reason)) => self.lost(None, &reason),
+                    // The runtime ends.
+                    Err(_) => self.lost(None, "the connection was not tried to its end"),
+                },
                 Link::Connected { .. } => self.converse().await?,
             }
         }
@@ -150,7 +164,7 @@ impl Client {
     /// Drops the connection without a word, as a network does; [`Client::next`] connects again.
     pub fn cut(&mut self) {
         if matches!(self.link, Link::Connected { .. }) {
-            self.lost(None);
+            self.lost(None, "cut");
         }
     }
 
@@ -194,33 +208,9 @@ impl Client {
         self.session.counts()
     }
 
-    async fn connect(&mut self) {
-        let url = self.session.config().url.as_str();
-        let mut request = url.into_client_request().expect("the URL was checked when the client was made");
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-        let config = WebSocketConfig::default()
-            .read_buffer_size(8 * 1024)
-            .write_buffer_size(0)
-            .max_write_buffer_size(1 << 20)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        let connecting = connect_async_with_config(request, Some(config), true);
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok((socket, _))) => {
-                self.link = Link::Connected { socket: Box::new(socket), heard: Instant::now() };
-                self.session.handle_connected();
-                self.flush().await;
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "no connection");
-                self.lost(None);
-            }
-            Err(_) => self.lost(None),
-        }
-    }
-
     /// Waits for the next thing on the connection and handles it.
     async fn converse(&mut self) -> Result<(), ClientError> {
+        self.flush().await;
         let Link::Connected { socket, heard } = &mut self.link else { return Ok(()) };
         let silence = *heard + SILENCE;
         let deadline = self.session.deadline().map_or(silence, |deadline| deadline.min(silence));
@@ -230,7 +220,7 @@ impl Client {
             () = tokio::time::sleep_until(deadline.into()) => {
                 let now = Instant::now();
                 if now >= silence {
-                    self.lost(None);
+                    self.lost(None, "the relay is silent");
                 } else {
                     self.session.handle_timeout(now);
                     self.flush().await;
@@ -245,12 +235,13 @@ impl Client {
                 if self.session.handle_binary(now, bytes) {
                     self.flush().await;
                 } else {
-                    self.lost(None);
+                    self.lost(None, "the relay does not keep to the protocol");
                 }
             }
             Some(Ok(Message::Close(frame))) => return self.closed(frame),
             Some(Ok(_)) => {}
-            Some(Err(_)) | None => self.lost(None),
+            Some(Err(error)) => self.lost(None, &error.to_string()),
+            None => self.lost(None, "the connection ended"),
         }
         Ok(())
     }
@@ -258,7 +249,7 @@ impl Client {
     fn closed(&mut self, frame: Option<CloseFrame>) -> Result<(), ClientError> {
         let number = frame.as_ref().map(|frame| u16::from(frame.code));
         let code = number.and_then(CloseCode::from_number);
-        self.lost(code);
+        self.lost(code, frame.as_ref().map_or("closed", |frame| &frame.reason));
         match (code, frame) {
             (Some(code), Some(frame)) if !code.retry() => {
                 self.link = Link::Over;
@@ -268,20 +259,44 @@ impl Client {
         }
     }
 
-    fn lost(&mut self, code: Option<CloseCode>) {
-        self.session.handle_lost(code);
+    fn lost(&mut self, code: Option<CloseCode>, reason: &str) {
+        self.session.handle_lost(code, reason);
         self.link = Link::Waiting { until: Instant::now() + self.backoff.next(&mut self.rng) };
     }
 
+    /// Sends what waits. What is left when nobody waits for it any more is sent the next time.
     async fn flush(&mut self) {
-        while let Some(bytes) = self.session.poll_out() {
-            if let Link::Connected { socket, .. } = &mut self.link
-                && let Err(error) = socket.send(Message::Binary(bytes)).await
-                // The relay's close frame may be waiting to be read: that will tell.
-                && !matches!(error, tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)
-            {
-                tracing::debug!(%error, "not sent");
+        let Link::Connected { socket, .. } = &mut self.link else { return };
+        let sent = async {
+            loop {
+                poll_fn(|cx| socket.poll_ready_unpin(cx)).await?;
+                match self.session.poll_out() {
+                    Some(bytes) => socket.start_send_unpin(Message::Binary(bytes))?,
+                    None => return poll_fn(|cx| socket.poll_flush_unpin(cx)).await,
+                }
             }
+        };
+        if let Err(error) = sent.await {
+            // The relay's close frame may be waiting to be read: that will tell.
+            tracing::debug!(%error, "not sent");
         }
+    }
+}
+
+/// A connection to a relay if one comes up in time, or why not in words for people.
+async fn connect(url: String) -> Result<Socket, String> {
+    let mut request = url.into_client_request().map_err(|error| error.to_string())?;
+    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(1 << 20)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let connecting = connect_async_with_config(request, Some(config), true);
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
     }
 }

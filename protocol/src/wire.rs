@@ -43,6 +43,9 @@ pub trait Wire: Sized + Send + Sync + 'static {
 /// A type that one field of a [`Wire`] struct can have: `bool`, integers up to 32 bits, `f32`, `f64`, `String`, `Vec<u8>`,
 /// [`SeatId`], and enums of unit variants (derive `Wire` on them).
 pub trait WireField: Sized {
+    /// What its attributes must say.
+    const NEEDS: Needs;
+
     /// The field's kind with these options.
     fn kind(options: &Options) -> Kind;
 
@@ -54,6 +57,19 @@ pub trait WireField: Sized {
     /// # Errors
     /// Nothing there, or out of range.
     fn read(options: &Options, source: &mut impl Source) -> Result<Self, Refused>;
+}
+
+/// What a field's attributes must say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A range within these bounds, if there is one.
+    Within(i64, i64),
+    /// A range and a step, or an angle.
+    Step,
+    /// The most bytes.
+    Limit,
 }
 
 /// Takes quantised fields in order.
@@ -165,12 +181,25 @@ impl Options {
         self
     }
 
-    /// The same options, if they make sense.
+    /// The same options, if they make sense and say what the field's type needs.
     ///
     /// # Panics
-    /// While compiling, in a `const`: for an empty or infinite range, a step that is not above 0, more than 2³¹-1 steps, or bits
-    /// that are not 1 to 16.
-    pub const fn check(self) -> Self {
+    /// While compiling, in a `const`: for what is missing, an empty or infinite range or one that the type does not have, a step that is
+    /// not above 0, more than 2³¹-1 steps, or bits that are not 1 to 16.
+    pub const fn check(self, needs: Needs) -> Self {
+        match needs {
+            Needs::Nothing => {}
+            Needs::Within(least, most) => {
+                if let Some((min, max)) = self.range {
+                    assert!(min >= least as f64 && max <= most as f64, "the type does not have all of the range");
+                }
+            }
+            Needs::Step => assert!(
+                self.bits.is_some() || (self.range.is_some() && self.step.is_some()),
+                "a float needs #[wire(range = A..=B, step = S)] or #[wire(angle, bits = N)]"
+            ),
+            Needs::Limit => assert!(self.limit.is_some(), "a String or Vec<u8> needs #[wire(max = BYTES)]"),
+        }
         if let Some((min, max)) = self.range {
             assert!(min <= max && min >= -4e18 && max <= 4e18, "the range is empty or infinite");
             let step = match self.step {
@@ -189,7 +218,7 @@ impl Options {
     }
 
     fn text_limit(&self) -> u32 {
-        self.limit.expect("a String or Vec<u8> field needs #[wire(max = BYTES)]")
+        self.limit.expect("a field's options are checked for its type")
     }
 }
 
@@ -198,6 +227,8 @@ fn check_range(value: i64, min: i64, max: i64) -> Result<i64, Refused> {
 }
 
 impl WireField for bool {
+    const NEEDS: Needs = Needs::Nothing;
+
     fn kind(_: &Options) -> Kind {
         Kind::Bool
     }
@@ -214,6 +245,8 @@ impl WireField for bool {
 macro_rules! integers {
     ($($int:ty),*) => {$(
         impl WireField for $int {
+            const NEEDS: Needs = Needs::Within(<$int>::MIN as i64, <$int>::MAX as i64);
+
             fn kind(options: &Options) -> Kind {
                 let (min, max) = int_bounds(options, <$int>::MIN as i64, <$int>::MAX as i64);
                 Kind::Int { min, max }
@@ -250,11 +283,13 @@ pub(crate) fn widen(value: i32, max: i64) -> i64 {
 macro_rules! reals {
     ($($real:ty),*) => {$(
         impl WireField for $real {
+            const NEEDS: Needs = Needs::Step;
+
             fn kind(options: &Options) -> Kind {
                 match (options.bits, options.range, options.step) {
                     (Some(bits), ..) => Kind::Angle { bits },
                     (None, Some((min, max)), Some(step)) => Kind::Fixed { min, max, step },
-                    _ => panic!("a float field needs #[wire(range = A..=B, step = S)] or #[wire(angle, bits = N)]"),
+                    _ => unreachable!("a field's options are checked for its type"),
                 }
             }
             #[inline]
@@ -302,6 +337,8 @@ fn fixed(options: &Options) -> (f64, f64, f64) {
 }
 
 impl WireField for String {
+    const NEEDS: Needs = Needs::Limit;
+
     fn kind(options: &Options) -> Kind {
         Kind::Text { max: options.text_limit() }
     }
@@ -316,6 +353,8 @@ impl WireField for String {
 }
 
 impl WireField for Vec<u8> {
+    const NEEDS: Needs = Needs::Limit;
+
     fn kind(options: &Options) -> Kind {
         Kind::Bytes { max: options.text_limit() }
     }
@@ -332,6 +371,8 @@ fn check_length(bytes: &[u8], max: u32) -> Result<&[u8], Refused> {
 }
 
 impl WireField for SeatId {
+    const NEEDS: Needs = u16::NEEDS;
+
     fn kind(options: &Options) -> Kind {
         u16::kind(options)
     }

@@ -32,7 +32,8 @@ impl Game for Dots {
 
 fn go(time: Res<TickTime>, inputs: Res<Inputs<Go>>, mut dots: Query<(&Seat, &mut Position)>) {
     for (seat, mut position) in &mut dots {
-        position.x += f32::from(inputs.get(seat.seat).x) * 100.0 * time.delta();
+        let x = position.x + f32::from(inputs.get(seat.seat).x) * 100.0 * time.delta();
+        position.x = x.clamp(0.0, 1000.0);
     }
 }
 

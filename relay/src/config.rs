@@ -16,7 +16,7 @@ pub struct Config {
     /// From accept to an upgrade, or to the end of a connection that asks for pages only, however busy it is. Default 10 s: a page and its
     /// scripts, and a while for the next.
     pub http_timeout: Duration,
-    /// From the token to a room, and from one room to the next. Default 30 s: time to choose one.
+    /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one.
     pub idle_timeout: Duration,
     /// From our close frame to the peer's. Default 1 s: then the connection is dropped.
     pub close_timeout: Duration,
@@ -172,6 +172,20 @@ impl Config {
                 return Err(ConfigError::Number(name));
             }
         }
+        for (name, rate, least) in [
+            ("joins", self.joins, 1),
+            ("resyncs", self.resyncs, 1),
+            ("control_messages", self.control_messages, 1),
+            ("excess", self.excess, 1),
+            // A read takes up to 4 KiB at once.
+            ("bytes", self.bytes, 4096),
+            ("address_rate", self.address_rate, 1),
+        ] {
+            let sensible = |number: u32, least| (least..=1_000_000_000).contains(&number);
+            if !sensible(rate.per_second, 1) || !sensible(rate.burst, least) {
+                return Err(ConfigError::Number(name));
+            }
+        }
         Ok(())
     }
 
@@ -199,5 +213,7 @@ mod tests {
         assert_eq!(check(|config| config.heartbeat = config.unresponsive), Err(ConfigError::Heartbeat));
         assert_eq!(check(|config| config.connections = usize::MAX), Err(ConfigError::Number("connections")));
         assert_eq!(check(|config| config.workers = 0), Err(ConfigError::Number("workers")));
+        assert_eq!(check(|config| config.bytes.burst = 100), Err(ConfigError::Number("bytes")));
+        assert_eq!(check(|config| config.joins.per_second = 0), Err(ConfigError::Number("joins")));
     }
 }

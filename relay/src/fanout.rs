@@ -1,16 +1,13 @@
 //! One frame for everyone: what a tick says, to the outboxes of those who hear it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tickwire_protocol::{SeatId, Tick, put_event, put_snapshot};
-use tickwire_sim::{AnySim, Delta, Every, To};
+use tickwire_sim::{AnySim, Delta, FULL_RATE, To};
 
 use crate::outbox::frame;
 use crate::seat::{Holders, Link};
-
-/// The stream that everyone rides.
-pub(crate) const FULL_RATE: Every = 1;
 
 /// What a tick cost on its way out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +23,7 @@ pub(crate) fn publish_delta(holders: &Holders, delta: Delta<'_>) -> Sent {
     let frame = frame(|out| put_snapshot(out, delta.body));
     let mut sent = Sent::default();
     for (_, link) in holders.links() {
-        if link.outbox.push_snapshot(&frame, delta.base, delta.tick) {
+        if link.push_snapshot(&frame, delta.base, delta.tick) {
             sent.sessions += 1;
             sent.bytes += frame.len() as u64;
         }
@@ -34,31 +31,28 @@ pub(crate) fn publish_delta(holders: &Holders, delta: Delta<'_>) -> Sent {
     sent
 }
 
-/// The tick's events, to those they are for, in the order in which they were sent. One frame for everyone who hears the same.
+/// The tick's events, to those they are for, in the order in which they were sent. One frame for all who hear the same.
 pub(crate) fn publish_events(holders: &Holders, sim: &dyn AnySim) -> Sent {
-    let events = |mine: Option<SeatId>| {
-        let mut payload = Vec::new();
-        sim.each_event(&mut |event, record| {
-            if event.to == To::All || mine.is_some_and(|seat| event.to == To::Seat(seat)) {
-                put_event(&mut payload, sim.tick(), event.event, record);
+    let mut shared = Vec::new();
+    // What those hear who have an event of their own: all that the others hear, too.
+    let mut own: BTreeMap<SeatId, Vec<u8>> = BTreeMap::new();
+    sim.each_event(&mut |event, record| {
+        let mut put = |payload: &mut Vec<u8>| put_event(payload, sim.tick(), event.event, record);
+        match event.to {
+            To::All => {
+                own.values_mut().for_each(&mut put);
+                put(&mut shared);
             }
-        });
-        payload
-    };
-    let mut named = BTreeSet::new();
-    sim.each_event(&mut |event, _| {
-        if let To::Seat(seat) = event.to {
-            named.insert(seat);
+            To::Seat(seat) => put(own.entry(seat).or_insert_with(|| shared.clone())),
         }
     });
-    let shared =
-        Some(events(None)).filter(|payload| !payload.is_empty()).map(|payload| frame(|out| out.extend(payload)));
+    let shared = (!shared.is_empty()).then(|| frame(|out| out.extend(shared)));
     let mut sent = Sent::default();
     for (seat, link) in holders.links() {
-        let own = named.contains(&seat).then(|| frame(|out| out.extend(events(Some(seat)))));
+        let own = own.remove(&seat).map(|payload| frame(|out| out.extend(payload)));
         if let Some(frame) = own.or_else(|| shared.clone()) {
             sent.bytes += frame.len() as u64;
-            link.outbox.push(frame);
+            link.push(frame);
         }
     }
     sent
@@ -73,7 +67,7 @@ pub(crate) struct Resyncs {
 impl Resyncs {
     /// `link` wants what brings it from `base` up to date.
     pub(crate) fn want(&mut self, base: Option<Tick>, link: Link) {
-        link.outbox.rebase(base);
+        link.rebase(base);
         self.wanted.retain(|(_, other)| other.session != link.session);
         self.wanted.push((base, link));
     }
@@ -94,7 +88,7 @@ impl Resyncs {
                 encoded.push((wanted, base, frame(|out| out.extend(payload))));
             }
             for (_, base, frame) in encoded.iter().filter(|(other, ..)| *other == wanted) {
-                if link.outbox.push_snapshot(frame, *base, tick) {
+                if link.push_snapshot(frame, *base, tick) {
                     sent.bytes += frame.len() as u64;
                 }
             }

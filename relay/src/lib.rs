@@ -4,6 +4,7 @@
 //! `session` → the room's queue → `room` → the game's systems. A snapshot's path runs down too: `room` → `fanout` → `outbox` → socket.
 
 mod auth;
+mod command;
 mod config;
 mod driver;
 mod fanout;
@@ -24,7 +25,8 @@ pub use limit::Rate;
 pub use lobby::OpenError;
 pub use stats::{RelayStats, RoomStats};
 pub use tickwire_protocol::{CloseCode, Wire, wire};
+pub use tickwire_sim::rand;
 pub use tickwire_sim::{
-    Events, Game, InputRefused, Inputs, JoinError, Player, Priors, PriorsError, Refusal, Replicated, Rng, Seat, SeatId,
-    Sequence, Setup, Sim, SimOptions, Slot, Tick, TickTime, To,
+    Delta, Events, Every, FULL_RATE, Game, InputRefused, Inputs, JoinError, Player, Priors, PriorsError, Refusal,
+    Replicated, Rng, Seat, SeatId, SentEvent, Sequence, Setup, Sim, SimOptions, Slot, Tick, TickTime, To,
 };

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::unbounded;
 use tickwire_protocol::{CloseCode, MAX_ROOM_NAME};
 use tickwire_sim::AnySim;
 
-use crate::room::{Command, Room};
+use crate::command::{Command, RoomHandle};
+use crate::room::Room;
 use crate::stats::{RoomInfo, RoomStats};
 
 /// Why a room could not be opened.
@@ -24,21 +25,6 @@ pub enum OpenError {
     /// As many rooms are open as [`Config::rooms`](crate::Config::rooms) allows.
     #[error("all {0} rooms are open")]
     Full(usize),
-}
-
-/// The way into a room.
-#[derive(Clone, Debug)]
-pub(crate) struct RoomHandle {
-    pub(crate) info: Arc<RoomInfo>,
-    commands: Sender<Command>,
-}
-
-impl RoomHandle {
-    /// Hands a command over; false if the room is gone. Few enough to need no bound: joins, leaves and resyncs are rate limited, and
-    /// inputs need a [`Permit`](crate::place::Permit).
-    pub(crate) fn send(&self, command: Command) -> bool {
-        self.commands.send(command).is_ok()
-    }
 }
 
 /// The open rooms.

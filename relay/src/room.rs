@@ -5,44 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
-use tickwire_protocol::{
-    CloseCode, ErrorCode, ErrorReply, Input, ResumeToken, Resync, Schema, SeatId, ServerMessage, Tick, Welcome,
-};
-use tickwire_sim::{AnySim, JoinError, Pace, Player};
+use tickwire_protocol::{CloseCode, ErrorCode, ErrorReply, Input, ResumeToken, SeatId, ServerMessage, Tick, Welcome};
+use tickwire_sim::{AnySim, FULL_RATE, JoinError, Pace, Player};
 use tokio::sync::oneshot;
 
-use crate::fanout::{FULL_RATE, Resyncs, Sent, publish_delta, publish_events};
+use crate::command::{Command, JoinReply, Joined};
+use crate::fanout::{Resyncs, Sent, publish_delta, publish_events};
 use crate::outbox::frame;
-use crate::place::Permit;
-use crate::seat::{Holders, Link, SessionId};
+use crate::seat::{Holders, Link};
 use crate::stats::RoomInfo;
-
-/// What sessions and the relay ask of a room, in the order of arrival. A recording of it replays the match.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// A player wants a seat.
-    Join { player: Player, resume: Option<ResumeToken>, link: Link, reply: oneshot::Sender<JoinReply> },
-    /// A player's input.
-    Input { session: SessionId, input: Input, permit: Permit },
-    /// A session's replica must be brought up to date.
-    Resync { session: SessionId, resync: Resync },
-    /// A player gives the seat up.
-    Leave { session: SessionId },
-    /// A session's connection is gone.
-    Lost { session: SessionId },
-    /// The room ends.
-    Close { code: CloseCode, reason: String },
-}
-
-/// A seat, or why there is none.
-pub(crate) type JoinReply = Result<Joined, ErrorReply>;
-
-/// What a session learns of its room.
-#[derive(Debug)]
-pub(crate) struct Joined {
-    pub(crate) schema: Arc<Schema>,
-    pub(crate) tick_rate: u32,
-}
 
 /// A room ends here, before its tick would wrap: after 4.5 years at 30 Hz.
 const LAST_TICK: Tick = Tick::MAX - 2;
@@ -137,7 +108,7 @@ impl Room {
     fn end(&mut self, code: CloseCode, reason: &str) {
         self.info.closed.store(true, Ordering::Relaxed);
         self.info.sessions.store(0, Ordering::Relaxed);
-        self.holders.links().for_each(|(_, link)| link.outbox.end(code, reason));
+        self.holders.links().for_each(|(_, link)| link.end(code, reason));
     }
 
     fn publish(&mut self) {
@@ -205,7 +176,7 @@ impl Room {
         };
         let (token, replaced) = self.holders.connect(seat, &player.id, link.clone());
         if let Some(old) = replaced {
-            old.outbox.end(CloseCode::Replaced, CloseCode::Replaced.reason());
+            old.end(CloseCode::Replaced, CloseCode::Replaced.reason());
         }
         Ok((seat, token))
     }
@@ -216,7 +187,7 @@ impl Room {
         // If nobody listens any more, the session's loss is the next thing heard of it.
         let _ = reply.send(Ok(Joined { schema, tick_rate }));
         let welcome = ServerMessage::Welcome(Box::new(self.welcome(seat, token)));
-        link.outbox.push(frame(|out| welcome.encode(out)));
+        link.push(frame(|out| welcome.encode(out)));
         self.count_sessions();
         self.want_resync(None, link);
     }
@@ -246,7 +217,7 @@ impl Room {
             let (tick, second) = (self.sim.tick(), self.sim.options().tick_rate);
             if let Some(link) = self.holders.link_to_warn(seat, tick, second) {
                 let reply = ServerMessage::Error(refusal(ErrorCode::InputRefused, &error.to_string()));
-                link.outbox.push(frame(|out| reply.encode(out)));
+                link.push(frame(|out| reply.encode(out)));
             }
         }
     }

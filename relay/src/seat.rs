@@ -3,21 +3,45 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use subtle::ConstantTimeEq as _;
-use tickwire_protocol::{ResumeToken, SeatId, Tick};
+use tickwire_protocol::{CloseCode, ResumeToken, SeatId, Tick};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Stay};
 
 /// A session's number in its relay, never used twice.
 pub(crate) type SessionId = u64;
 
-/// A room's way to one session.
+/// A room's way to one session. It leads nowhere once the session has left the room.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) session: SessionId,
+    pub(crate) stay: Stay,
     pub(crate) outbox: Arc<Outbox>,
+}
+
+impl Link {
+    /// See [`Outbox::push`].
+    pub(crate) fn push(&self, frame: Bytes) {
+        self.outbox.push_from(self.stay, frame);
+    }
+
+    /// See [`Outbox::push_snapshot`].
+    pub(crate) fn push_snapshot(&self, frame: &Bytes, base: Option<Tick>, tick: Tick) -> bool {
+        self.outbox.push_snapshot(self.stay, frame, base, tick)
+    }
+
+    /// See [`Outbox::rebase`].
+    pub(crate) fn rebase(&self, base: Option<Tick>) {
+        self.outbox.rebase(self.stay, base);
+    }
+
+    /// See [`Outbox::end_from`].
+    pub(crate) fn end(&self, code: CloseCode, reason: &str) {
+        self.outbox.end_from(self.stay, code, reason);
+    }
 }
 
 /// One taken seat.

@@ -17,8 +17,18 @@ pub(crate) struct RoomInfo {
     pub(crate) counters: Counters,
     /// The last tick and when it was due.
     last: Mutex<(Tick, Instant)>,
-    ticks: Mutex<Histogram<u64>>,
+    ticks: Mutex<Ticks>,
 }
+
+/// How long ticks took: in the last while that is whole, and in the one that runs.
+#[derive(Debug)]
+struct Ticks {
+    before: Histogram<u64>,
+    now: Histogram<u64>,
+}
+
+/// Seconds after which a new while begins.
+const WHILE: u64 = 10;
 
 /// Things counted since the room was opened.
 #[derive(Debug, Default)]
@@ -74,9 +84,7 @@ impl RoomInfo {
             closed: AtomicBool::new(false),
             counters: Counters::default(),
             last: Mutex::new((tick, start)),
-            ticks: Mutex::new(
-                Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range"),
-            ),
+            ticks: Mutex::new(Ticks { before: nanos(), now: nanos() }),
         }
     }
 
@@ -86,13 +94,13 @@ impl RoomInfo {
         if took * self.tick_rate > Duration::from_secs(1) {
             self.counters.overruns.fetch_add(1, Ordering::Relaxed);
         }
-        let mut ticks = self.histogram();
-        // Halves the past now and then, so that the present shows.
-        if ticks.len() > 20 * u64::from(self.tick_rate) {
-            let half = halve(&ticks);
-            *ticks = half;
+        let mut ticks = self.ticks();
+        if ticks.now.len() >= WHILE * u64::from(self.tick_rate) {
+            let Ticks { before, now } = &mut *ticks;
+            std::mem::swap(before, now);
+            now.reset();
         }
-        ticks.saturating_record(took.as_nanos() as u64);
+        ticks.now.saturating_record(took.as_nanos() as u64);
     }
 
     /// The last tick and the part of a tick that has passed since it was due, in 1/65,536.
@@ -117,7 +125,7 @@ impl RoomInfo {
             inputs_refused: count(&self.counters.inputs_refused),
             resyncs: count(&self.counters.resyncs),
             desyncs: count(&self.counters.desyncs),
-            tick_nanos: self.histogram().clone(),
+            tick_nanos: self.tick_nanos(),
         }
     }
 
@@ -125,18 +133,21 @@ impl RoomInfo {
         self.last.lock().expect("nothing panics while it holds the tick")
     }
 
-    fn histogram(&self) -> MutexGuard<'_, Histogram<u64>> {
-        self.ticks.lock().expect("nothing panics while it holds the histogram")
+    fn tick_nanos(&self) -> Histogram<u64> {
+        let ticks = self.ticks();
+        let mut all = ticks.before.clone();
+        all.add(&ticks.now).expect("both have the same bounds");
+        all
+    }
+
+    fn ticks(&self) -> MutexGuard<'_, Ticks> {
+        self.ticks.lock().expect("nothing panics while it holds the histograms")
     }
 }
 
-fn halve(ticks: &Histogram<u64>) -> Histogram<u64> {
-    let mut half = Histogram::new_from(ticks);
-    for bar in ticks.iter_recorded() {
-        let count = bar.count_at_value().div_ceil(2);
-        half.record_n(bar.value_iterated_to(), count).expect("the value came from a histogram of the same bounds");
-    }
-    half
+/// For times up to a minute.
+fn nanos() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range")
 }
 
 /// A relay's health.
@@ -146,4 +157,23 @@ pub struct RelayStats {
     pub rooms: Vec<RoomStats>,
     /// Connections, in a room or not.
     pub connections: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_tick_is_forgotten_after_a_while() {
+        let now = Instant::now();
+        let room = RoomInfo::new("lobby", 30, now, 0);
+        room.ticked(1, now, Duration::from_millis(900));
+        let (quick, mut slowest) = (Duration::from_micros(50), Vec::new());
+        for tick in 2..=700 {
+            room.ticked(tick, now, quick);
+            slowest.push(room.stats().tick_nanos.max());
+        }
+        assert!(slowest[298] > 800_000_000 && slowest[500] > 800_000_000, "of the last 10 to 20 seconds");
+        assert!(slowest[698] < 100_000);
+    }
 }

@@ -16,7 +16,7 @@ use bevy_ecs::world::{DeferredWorld, World};
 use tickwire_protocol::snapshot::{SlotPool, Tables};
 use tickwire_protocol::{MAX_SLOTS, Slot, Wire};
 
-use crate::sim::TickTime;
+use crate::time::TickTime;
 
 /// Entities with this marker travel to clients, with those of their components that the game's setup replicates.
 #[derive(Clone, Copy, Debug, Default, Component)]
@@ -42,6 +42,8 @@ struct Slots {
     /// Slots whose entity died since the last capture.
     dead: Vec<Slot>,
     pool: SlotPool,
+    /// Some wait because all are given.
+    full: bool,
 }
 
 fn replicated(mut world: DeferredWorld<'_>, context: HookContext) {
@@ -161,10 +163,11 @@ fn give_slots(
         // It may have died, or have been marked twice, since.
         if let Some(mut net) = nets.get_mut(entity).ok().filter(|net| net.0.is_none()) {
             let Some(slot) = slots.pool.give(time.tick) else {
-                tracing::warn!(
-                    waiting = slots.new.len(),
-                    "all {MAX_SLOTS} slots are taken: new entities do not travel"
-                );
+                // Those that died while they waited need none.
+                slots.new.retain(|&entity| nets.contains(entity));
+                if !std::mem::replace(&mut slots.full, true) {
+                    tracing::warn!("all {MAX_SLOTS} slots are taken: new entities wait for one before they travel");
+                }
                 return;
             };
             net.0 = Some(slot);
@@ -172,4 +175,5 @@ fn give_slots(
         }
         slots.new.pop_front();
     }
+    slots.full = false;
 }

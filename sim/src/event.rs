@@ -15,12 +15,20 @@ pub enum To {
     Seat(SeatId),
 }
 
-/// The events of the running tick, in the order in which the systems send them. They travel reliably, with the tick they belong
-/// to. A resource.
+/// Events in the order in which they are sent. They travel reliably, with the tick they belong to: what is sent between two ticks, as
+/// by a game's join, goes with the next. A resource.
 #[derive(Debug, Default, Resource)]
 pub struct Events {
     kinds: HashMap<TypeId, u32>,
     shapes: Vec<Shape>,
+    /// Of the tick that runs, or the next.
+    next: Batch,
+    /// Of the last tick.
+    last: Batch,
+}
+
+#[derive(Debug, Default)]
+struct Batch {
     sent: Vec<SentEvent>,
     records: Vec<u8>,
 }
@@ -37,7 +45,7 @@ pub struct SentEvent {
 }
 
 impl Events {
-    /// Sends `event` with this tick.
+    /// Sends `event` with the tick that runs, or with the next.
     ///
     /// # Panics
     /// If the game's setup has not registered its type.
@@ -45,9 +53,10 @@ impl Events {
         let Some(&kind) = self.kinds.get(&TypeId::of::<E>()) else {
             panic!("the event `{}` is not registered: call Setup::event", E::NAME)
         };
-        let start = self.records.len();
-        wire::put_record(&mut self.records, event);
-        self.sent.push(SentEvent { to, event: kind, start, end: self.records.len() });
+        let Batch { sent, records } = &mut self.next;
+        let start = records.len();
+        wire::put_record(records, event);
+        sent.push(SentEvent { to, event: kind, start, end: records.len() });
     }
 
     pub(crate) fn register<E: Wire>(&mut self) {
@@ -60,11 +69,13 @@ impl Events {
     }
 
     pub(crate) fn sent(&self) -> impl Iterator<Item = (SentEvent, &[u8])> {
-        self.sent.iter().map(|&sent| (sent, &self.records[sent.start..sent.end]))
+        self.last.sent.iter().map(|&sent| (sent, &self.last.records[sent.start..sent.end]))
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.sent.clear();
-        self.records.clear();
+    /// The tick is over: what was sent belongs to it.
+    pub(crate) fn publish(&mut self) {
+        std::mem::swap(&mut self.next, &mut self.last);
+        self.next.sent.clear();
+        self.next.records.clear();
     }
 }

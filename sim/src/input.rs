@@ -6,7 +6,7 @@ use bevy_ecs::resource::Resource;
 use tickwire_protocol::{SeatId, Sequence, Tick};
 
 /// Inputs that may wait for a seat. One a tick for the widest sensible window; a seat that sends more is told so.
-const MAX_WAITING: usize = 64;
+pub(crate) const MAX_WAITING: usize = 64;
 
 /// Why an input was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum InputRefused {
         last: Tick,
     },
     /// Too many are waiting.
-    #[error("64 inputs are waiting already")]
+    #[error("{MAX_WAITING} inputs are waiting already")]
     TooMany,
     /// The record is not one of the game's inputs.
     #[error("the input is malformed or out of range")]
@@ -77,7 +77,8 @@ impl<I: Clone + Default> Inputs<I> {
         Self { seats: std::iter::repeat_with(seat).take(seats.into()).collect(), nothing: I::default() }
     }
 
-    /// The newest input consumed, held until the next; the default before the first and for an empty seat.
+    /// The newest input consumed, held until the next, also of a player whose connection is lost (see
+    /// [`Seat::connected`](crate::Seat::connected)); the default before the first and for an empty seat.
     pub fn get(&self, seat: SeatId) -> &I {
         self.seats.get(usize::from(seat.0)).map_or(&self.nothing, |seat| &seat.held)
     }

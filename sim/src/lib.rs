@@ -1,7 +1,8 @@
 //! One match: a `bevy_ecs` [`World`](bevy_ecs::world::World) stepped at a fixed tick, its inputs in, its snapshots out.
 //!
 //! No tokio, no sockets, no clock: a [`Sim`] steps when it is told to. The same game, seed, joins and inputs at the same ticks
-//! give the same [snapshot hash](Sim::hash), always.
+//! give the same [snapshot hash](Sim::hash), always; on every machine, if the game's systems keep from functions that differ between
+//! platforms, such as `f32::sin` and `powf` (`libm` has their like).
 
 mod capture;
 mod clock;
@@ -11,14 +12,17 @@ mod input;
 mod seat;
 mod sim;
 mod stream;
+mod time;
 
 pub use capture::Replicated;
 pub use clock::{MAX_CATCH_UP, Pace};
 pub use event::{Events, SentEvent, To};
 pub use game::{Game, Player, Refusal, Setup};
 pub use input::{InputRefused, Inputs};
+pub use rand;
 pub use seat::{JoinError, Seat};
-pub use sim::{AnySim, Rng, Sim, SimOptions, TickTime};
-pub use stream::{Delta, Every};
+pub use sim::{AnySim, Sim, SimOptions};
+pub use stream::{Delta, Every, FULL_RATE};
 pub use tickwire_protocol::snapshot::{Priors, PriorsError};
 pub use tickwire_protocol::{SeatId, Sequence, Slot, Tick, Wire, wire};
+pub use time::{Rng, TickTime};

@@ -1,22 +1,19 @@
 //! A match: joins, inputs and steps in, deltas and events out.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use bevy_ecs::resource::Resource;
 use bevy_ecs::schedule::Schedule;
 use bevy_ecs::world::World;
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
 use tickwire_protocol::snapshot::{Priors, Tables};
 use tickwire_protocol::{Schema, SeatId, Sequence, Tick, Wire, wire};
 
 use crate::capture::{Capture, Captured, single_threaded};
 use crate::event::{Events, SentEvent};
 use crate::game::{Game, Player, Setup};
-use crate::input::{InputRefused, Inputs, Window};
+use crate::input::{InputRefused, Inputs, MAX_WAITING, Window};
 use crate::seat::{JoinError, Seat, Seats};
-use crate::stream::{Delta, Every, Streams};
+use crate::stream::{Delta, Every, FULL_RATE, Streams};
+use crate::time::{Rng, TickTime};
 
 /// What a match can be given beside its game.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +28,12 @@ pub struct SimOptions {
     pub snapshot_every: u32,
     /// The snapshot hash rides along about every so many ticks, at least 1. Default 64: a desync is seen within about two seconds.
     pub hash_every: u32,
-    /// Ticks ahead of the next that an input may be meant for. Default 32: a second's worth of clock error.
+    /// Ticks ahead of the next that an input may be meant for, at most 64: one input a tick may wait. Default 32: a second's worth of clock
+    /// error.
     pub input_ahead: u32,
     /// Ticks late that an input may come and still count. Default 32: an input a second old is no longer what the player wants.
     pub input_behind: u32,
-    /// Seats. Default 1,024.
+    /// Seats. Default 1,024: more than a match can be played with, and an array of them is small.
     pub seats: u16,
     /// Probabilities that the match's streams begin with, trained on recordings of the game. Default none: the built-in ones, which the
     /// streams soon outgrow by what they learn.
@@ -55,39 +53,6 @@ impl Default for SimOptions {
             seats: 1024,
             priors: None,
         }
-    }
-}
-
-/// The match's randomness, a resource: `ChaCha12Rng`, whose numbers are the same on every machine.
-#[derive(Debug, Resource)]
-pub struct Rng(ChaCha12Rng);
-
-impl Deref for Rng {
-    type Target = ChaCha12Rng;
-    fn deref(&self) -> &ChaCha12Rng {
-        &self.0
-    }
-}
-
-impl DerefMut for Rng {
-    fn deref_mut(&mut self) -> &mut ChaCha12Rng {
-        &mut self.0
-    }
-}
-
-/// Which tick is running. A resource.
-#[derive(Clone, Copy, Debug, Resource)]
-pub struct TickTime {
-    /// The tick, 0 during setup.
-    pub tick: Tick,
-    /// Ticks a second.
-    pub rate: u32,
-}
-
-impl TickTime {
-    /// Seconds from one tick to the next.
-    pub fn delta(&self) -> f32 {
-        1.0 / self.rate as f32
     }
 }
 
@@ -115,14 +80,15 @@ impl<G: Game> Sim<G> {
     pub fn new(game: impl Into<Arc<G>>, options: SimOptions) -> Self {
         assert!((1..=1000).contains(&options.tick_rate), "the tick rate is 1 to 1,000 Hz");
         assert!(options.first_tick > 0, "tick 0 is before the first");
+        assert!(options.input_ahead as usize <= MAX_WAITING, "no more inputs than {MAX_WAITING} wait for a seat");
         assert!(
             options.snapshot_every > 0 && options.hash_every > 0,
             "snapshots and hashes come at least now and then"
         );
         let game = game.into();
         let mut world = World::new();
-        world.insert_resource(Rng(ChaCha12Rng::seed_from_u64(options.seed)));
-        world.insert_resource(TickTime { tick: 0, rate: options.tick_rate });
+        world.insert_resource(Rng::new(options.seed));
+        world.insert_resource(TickTime { tick: options.first_tick - 1, rate: options.tick_rate });
         world.insert_resource(Events::default());
         world.insert_resource(Inputs::<G::Input>::new(options.seats));
         let mut capture = Capture::new(&mut world);
@@ -139,7 +105,7 @@ impl<G: Game> Sim<G> {
         }
         let tables = Tables::new(schema.clone());
         let mut streams = Streams::new(options.priors.clone());
-        streams.open(1, &tables);
+        streams.open(FULL_RATE, &tables);
         world.insert_resource(Captured(tables));
         let seats = Seats::new(options.seats);
         let tick = options.first_tick - 1;
@@ -225,7 +191,7 @@ impl<G: Game> Sim<G> {
         }
         self.capture();
         self.encode();
-        self.delta(1)
+        self.delta(FULL_RATE)
     }
 
     /// Runs the next tick of the game alone.
@@ -236,7 +202,6 @@ impl<G: Game> Sim<G> {
         assert!(self.tick < Tick::MAX - 1, "a match ends before its tick wraps");
         self.tick += 1;
         self.world.resource_mut::<TickTime>().tick = self.tick;
-        self.world.resource_mut::<Events>().clear();
         for (seat, entity) in self.seats.taken() {
             let consumed = self.world.resource_mut::<Inputs<G::Input>>().consume(seat, self.tick);
             if let (Some(sequence), Some(mut row)) = (consumed, self.world.get_mut::<Seat>(entity)) {
@@ -244,6 +209,7 @@ impl<G: Game> Sim<G> {
             }
         }
         self.schedule.run(&mut self.world);
+        self.world.resource_mut::<Events>().publish();
         self.capture.track(&mut self.world);
         self.world.clear_trackers();
     }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use tickwire_protocol::Tick;
 use tickwire_protocol::snapshot::{Encoder, Priors, Tables};
 
-/// Which of a match's streams: the one with a delta in every so many-th snapshot. 1 is the full-rate stream.
+/// Which of a match's streams: the one with a delta in every so many-th snapshot.
 pub type Every = u32;
+
+/// The stream with a delta in every snapshot.
+pub const FULL_RATE: Every = 1;
 
 /// What a stream says at a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

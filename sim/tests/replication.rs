@@ -139,6 +139,10 @@ fn events_go_with_their_tick() {
     assert_eq!(events, [(To::All, Ok(Jumped { seat }))]);
     room.step();
     assert_eq!(room.sim.events().count(), 0);
+    room.sim.join(&player("herald")).expect("there is a seat");
+    assert_eq!(room.sim.events().count(), 0);
+    room.step();
+    assert_eq!(room.sim.events().count(), 1, "what is sent between two ticks goes with the next");
 }
 
 #[test]

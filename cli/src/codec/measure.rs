@@ -37,6 +37,11 @@ impl MeasureOptions {
     pub fn new(schema: Arc<Schema>) -> Self {
         Self { schema, priors: None, after: None }
     }
+
+    /// The tick after which ticks count.
+    pub(super) fn after(&self, trace: &Trace) -> u32 {
+        self.after.unwrap_or_else(|| trace.ticks.first().map_or(0, |first| first.tick + WARM_UP - 1))
+    }
 }
 
 /// Runs `trace` through the codec.
@@ -52,7 +57,7 @@ pub fn measure(trace: &Trace, options: &MeasureOptions) -> Result<Report, Replay
         Some(priors) => Encoder::with_priors(replay.tables(), priors.clone()),
         None => Encoder::new(replay.tables()),
     };
-    let after = options.after.unwrap_or_else(|| trace.ticks.first().map_or(0, |first| first.tick + WARM_UP - 1));
+    let after = options.after(trace);
     let new_decoder = || Decoder::new(options.schema.clone());
     let (mut steady, mut late, mut lossy) = (new_decoder(), new_decoder(), new_decoder());
     let mut varint = Varint::new(&trace.header);

@@ -7,6 +7,7 @@ mod report;
 pub use measure::{MeasureOptions, measure};
 pub use report::{Distribution, Report};
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,10 +21,14 @@ use crate::program::Program;
 use crate::trace::{Header, Replay, ReplayError, Trace};
 
 pub(crate) fn run(program: &Program, args: &CodecArgs) -> Result<ExitCode, CliError> {
-    let trace = Trace::open(&args.trace)?;
+    let trace = open(&args.trace)?;
     let schema = schema(program, args.game.as_deref(), &trace.header)?;
     let priors = args.priors.as_deref().map(|file| program.priors(file, &schema)).transpose()?;
-    let report = measure(&trace, &MeasureOptions { schema, priors, after: args.after })?;
+    let options = MeasureOptions { schema, priors, after: args.after };
+    let report = measure(&trace, &options)?;
+    if report.live == 0.0 {
+        return Err(CliError::NothingCounts(options.after(&trace)));
+    }
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -33,7 +38,7 @@ pub(crate) fn run(program: &Program, args: &CodecArgs) -> Result<ExitCode, CliEr
 }
 
 pub(crate) fn train(program: &Program, args: &TrainArgs) -> Result<ExitCode, CliError> {
-    let trace = Trace::open(&args.trace)?;
+    let trace = open(&args.trace)?;
     let schema = schema(program, args.game.as_deref(), &trace.header)?;
     let until = args.until.unwrap_or(u32::MAX);
     let priors = learn(&trace, schema, until)?;
@@ -61,6 +66,10 @@ pub fn learn(trace: &Trace, schema: Arc<Schema>, until: u32) -> Result<Priors, R
         replay.tables().settle();
     }
     Ok(encoder.learnt())
+}
+
+fn open(file: &Path) -> Result<Trace, CliError> {
+    Trace::open(file).map_err(|error| CliError::Trace { file: file.to_owned(), error })
 }
 
 /// The schema of the game of this name, or the trace's own.

@@ -92,6 +92,7 @@ pub async fn run(
             measures: Measures::default(),
             progress: progress.clone(),
             sent: VecDeque::new(),
+            in_room: false,
             last: None,
             first_tick: None,
         };
@@ -138,6 +139,7 @@ struct Bot {
     progress: Arc<Progress>,
     /// Inputs that no snapshot has shown yet, and when they were sent.
     sent: VecDeque<(Sequence, Instant)>,
+    in_room: bool,
     /// When the last snapshot came.
     last: Option<Instant>,
     first_tick: Option<Tick>,
@@ -183,14 +185,15 @@ impl Bot {
                 }
                 self.progress.joined.fetch_add(1, Ordering::Relaxed);
                 self.measures.joined = true;
+                self.in_room = true;
                 self.last = None;
                 self.sent.clear();
             }
             Update::Snapshot { tick } => self.snapshot(client, tick).await,
             Update::Refused { message, .. } => self.fault(message),
-            Update::Lost { code } => {
-                tracing::debug!(?code, "a bot lost its connection");
-                self.progress.joined.fetch_sub(u64::from(self.last.take().is_some()), Ordering::Relaxed);
+            Update::Lost { reason, .. } => {
+                self.fault(reason);
+                self.progress.joined.fetch_sub(u64::from(std::mem::take(&mut self.in_room)), Ordering::Relaxed);
             }
             Update::Event { .. } => {}
         }

@@ -67,6 +67,8 @@ pub enum Update {
     Lost {
         /// The relay's close code, if it sent one.
         code: Option<CloseCode>,
+        /// Why, for people.
+        reason: String,
     },
 }
 
@@ -228,14 +230,14 @@ impl Session {
     }
 
     /// The connection is gone, by a close with this code or without one.
-    pub(crate) fn handle_lost(&mut self, code: Option<CloseCode>) {
+    pub(crate) fn handle_lost(&mut self, code: Option<CloseCode>, reason: &str) {
         if matches!(code, Some(CloseCode::Flood | CloseCode::Unresponsive | CloseCode::Overflow | CloseCode::Kicked)) {
             self.counts.evicted += 1;
         }
         self.state = State::Offline;
         self.next_join = None;
         self.probe = None;
-        self.updates.push_back(Update::Lost { code });
+        self.updates.push_back(Update::Lost { code, reason: reason.to_owned() });
     }
 
     /// [`Session::deadline`] has come.

@@ -226,7 +226,7 @@ fn a_lost_seat_is_resumed_or_taken_anew() {
     for sequence in 1..=3 {
         assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(sequence));
     }
-    talk.session.handle_lost(None);
+    talk.session.handle_lost(None, "cut");
     assert_eq!(talk.session.input(talk.now, Bytes::new()), None);
     talk.said();
     talk.enter([2; 16]);
@@ -237,7 +237,7 @@ fn a_lost_seat_is_resumed_or_taken_anew() {
     talk.now += Duration::from_secs(1);
     assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(4), "the seat goes on counting");
 
-    talk.session.handle_lost(Some(CloseCode::Unresponsive));
+    talk.session.handle_lost(Some(CloseCode::Unresponsive), "no sign of life");
     talk.session.handle_connected();
     talk.hear(&ServerMessage::Accepted(Accepted { protocol: 1, player: "ada".into(), heartbeat_ms: 2000 }));
     talk.said();

@@ -109,7 +109,7 @@ impl WireField {
     }
 
     fn options(&self, wire: &TokenStream) -> TokenStream {
-        let name = self.options_name();
+        let (name, ty) = (self.options_name(), &self.ty);
         let FieldAttributes { range, step, bits, limit, .. } = &self.attributes;
         let range = range.iter().map(|(min, max)| quote!(.range((#min) as f64, (#max) as f64)));
         let step = step.iter().map(|step| quote!(.step((#step) as f64)));
@@ -117,7 +117,8 @@ impl WireField {
         let limit = limit.iter().map(|limit| quote!(.limit(#limit)));
         quote! {
             #[allow(clippy::unnecessary_cast)]
-            const #name: #wire::Options = #wire::Options::none()#(#range)*#(#step)*#(#bits)*#(#limit)*.check();
+            const #name: #wire::Options = #wire::Options::none()#(#range)*#(#step)*#(#bits)*#(#limit)*
+                .check(<#ty as #wire::WireField>::NEEDS);
         }
     }
 
@@ -163,6 +164,7 @@ fn expand_enum(ident: &Ident, data: &DataEnum, wire: &TokenStream) -> Result<Tok
     Ok(quote! {
         #[automatically_derived]
         impl #wire::WireField for #ident {
+            const NEEDS: #wire::Needs = #wire::Needs::Nothing;
             fn kind(_: &#wire::Options) -> #wire::Kind {
                 #wire::Kind::Enum { variants: ::std::vec![#(::std::string::String::from(#names)),*] }
             }

@@ -26,7 +26,7 @@ mod expand;
 /// | `name = "…"` | any | its name in the schema |
 /// | `skip` | any | does not travel; read as its `Default` |
 ///
-/// A range, step or number of bits that makes no sense is an error at compile time.
+/// What is missing, and a range, step or number of bits that makes no sense, is an error at compile time.
 #[proc_macro_derive(Wire, attributes(wire))]
 pub fn derive_wire(input: TokenStream) -> TokenStream {
     expand::derive(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -151,6 +151,7 @@ fn check_upgrade<B>(request: &Request<B>, shared: &Shared) -> Result<String, Ref
         return bad("offer the subprotocol `tickwire.v1`\n");
     }
     if !is_allowed_origin(headers, &shared.config.origins) {
+        tracing::warn!(origin = ?headers.get(header::ORIGIN), "a page of another origin was refused: see Config::origins");
         return Err((StatusCode::FORBIDDEN, "pages of this origin may not connect\n"));
     }
     match headers.get(header::SEC_WEBSOCKET_KEY) {

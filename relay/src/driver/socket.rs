@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::io;
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use socket2::SockRef;
 use tickwire_protocol::{CloseCode, ErrorCode, ErrorReply, ResumeToken, Resync, ServerMessage, ServerProbeReply};
 use tickwire_sim::Player;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,13 +23,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::accept::Shared;
 use crate::auth::{AuthError, Verdict};
+use crate::command::JoinReply;
 use crate::config::Config;
 use crate::gate::Visit;
 use crate::limit::Gcra;
 use crate::outbox::{Caps, Outbox, Sink, frame};
 use crate::place::Place;
-use crate::room::JoinReply;
-use crate::seat::Link;
+use crate::seat::SessionId;
 use crate::session::{Action, Session};
 
 /// What a WebSocket connection counts against.
@@ -49,7 +51,8 @@ pub(super) async fn serve(stream: TcpStream, read_ahead: Bytes, shared: Arc<Shar
         WebSocketStream::from_partially_read(adapter, read_ahead.into(), Role::Server, Some(websocket_config(config)))
             .await;
     let connection = Connection {
-        link: Link { session: shared.next_session.fetch_add(1, Ordering::Relaxed), outbox },
+        id: shared.next_session.fetch_add(1, Ordering::Relaxed),
+        outbox,
         session: Session::new(Instant::now(), config.clone()),
         websocket,
         stream,
@@ -77,7 +80,8 @@ fn websocket_config(config: &Config) -> WebSocketConfig {
 struct Connection {
     shared: Arc<Shared>,
     session: Session,
-    link: Link,
+    id: SessionId,
+    outbox: Arc<Outbox>,
     websocket: WebSocketStream<Adapter>,
     stream: Arc<TcpStream>,
     unauthenticated: Option<OwnedSemaphorePermit>,
@@ -104,10 +108,13 @@ impl Connection {
             Some(place) if self.left => place.leave(),
             place => drop(place),
         }
+        let stream = self.stream.clone();
         if let End::Close(code, reason) = end {
-            tracing::debug!(session = self.link.session, rtt = ?self.session.rtt(), %code, reason, "closing");
+            tracing::debug!(session = self.id, rtt = ?self.session.rtt(), %code, reason, "closing");
             self.close(code, &reason).await;
         }
+        // A room that has not heard of the loss yet holds the socket still, but has no more use for it.
+        let _ = SockRef::from(&*stream).shutdown(Shutdown::Both);
     }
 
     async fn converse(&mut self) -> End {
@@ -123,7 +130,7 @@ impl Connection {
             if self.session.is_authenticated() {
                 self.unauthenticated = None;
             }
-            let look = self.link.outbox.look();
+            let look = self.outbox.look();
             if look.broken {
                 return End::Gone;
             }
@@ -140,7 +147,7 @@ impl Connection {
                 _ = closing.wait_for(|closing| *closing) => {
                     self.session.handle_end(CloseCode::GoingAway, CloseCode::GoingAway.reason());
                 }
-                () = self.link.outbox.changed() => {}
+                () = self.outbox.changed() => {}
                 () = timer.as_mut() => self.session.handle_timeout(Instant::now()),
                 verdict = or_never(self.lookup.as_mut()) => {
                     self.lookup = None;
@@ -154,7 +161,7 @@ impl Connection {
                     self.joined(answer.unwrap_or_else(|_| Err(no_such_room())));
                 }
                 _ = self.stream.writable(), if look.waiting => {
-                    self.link.outbox.flush();
+                    self.outbox.flush();
                     self.session.handle_progress(Instant::now());
                 }
                 message = self.websocket.next() => {
@@ -174,6 +181,8 @@ impl Connection {
             Some(Ok(Message::Ping(_))) => self.session.handle_ping(now),
             Some(Ok(Message::Pong(_))) => self.session.handle_pong(now),
             Some(Ok(Message::Close(frame))) => {
+                // The library has answered: nothing follows.
+                self.outbox.seal();
                 self.left = frame.is_some_and(|frame| u16::from(frame.code) == CloseCode::Left.number());
             }
             Some(Ok(Message::Frame(_))) => unreachable!("raw frames are never read"),
@@ -221,7 +230,7 @@ impl Connection {
         let Some(room) = self.shared.lobby.find(room) else {
             return self.session.handle_joined(Instant::now(), Err(no_such_room()));
         };
-        let (place, answer) = Place::ask(room, player, resume, self.link.clone());
+        let (place, answer) = Place::ask(room, player, resume, (self.id, &self.outbox));
         self.place = Some(place);
         self.joining = Some(answer);
     }
@@ -236,12 +245,12 @@ impl Connection {
     }
 
     fn send(&self, message: &ServerMessage) {
-        self.link.outbox.push(frame(|out| message.encode(out)));
+        self.outbox.push(frame(|out| message.encode(out)));
     }
 
     /// Says why, and gives the client a moment to hear it: a socket closed with unread bytes would take the close frame along.
     async fn close(mut self, code: CloseCode, reason: &str) {
-        let outbox = &self.link.outbox;
+        let outbox = &self.outbox;
         outbox.seal();
         let reason = &reason[..reason.floor_char_boundary(123)];
         let frame = CloseFrame { code: code.number().into(), reason: reason.into() };

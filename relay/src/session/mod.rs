@@ -52,7 +52,7 @@ enum State {
     /// Authenticated, in no room.
     Idle { player: Player, until: Instant },
     /// A room is asked for a seat.
-    Joining { player: Player },
+    Joining { player: Player, until: Instant },
     /// In a room.
     Playing { player: Player, schema: Arc<Schema> },
     /// Over; everything that comes is ignored.
@@ -98,7 +98,9 @@ impl Session {
     pub(crate) fn deadline(&self) -> Instant {
         let state = match self.state {
             State::AwaitingToken { until } | State::LookingUp { until } => until,
-            State::Idle { until, .. } => until.min(self.heard + self.config.unresponsive),
+            State::Idle { until, .. } | State::Joining { until, .. } => {
+                until.min(self.heard + self.config.unresponsive)
+            }
             _ => self.heard + self.config.unresponsive,
         };
         state.min(self.next_ping)
@@ -189,7 +191,10 @@ impl Session {
 
     /// The room has answered: a seat (the welcome is sent by the room itself) or why not.
     pub(crate) fn handle_joined(&mut self, now: Instant, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
-        let State::Joining { player } = std::mem::replace(&mut self.state, State::Closed) else { return };
+        let player = match &self.state {
+            State::Joining { player, .. } => player.clone(),
+            _ => return,
+        };
         self.state = match answer {
             Ok((schema, tick_rate)) => {
                 self.limits.set_inputs(self.config.inputs(tick_rate));
@@ -218,6 +223,9 @@ impl Session {
             }
             State::Idle { until, .. } if now >= until => {
                 return self.close(CloseCode::TooSlow, "no room was joined in time");
+            }
+            State::Joining { until, .. } if now >= until => {
+                return self.close(CloseCode::TooSlow, "the room did not answer in time");
             }
             State::Closed => return,
             _ => {}
@@ -251,7 +259,7 @@ impl Session {
             _ if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) => {
                 self.close(CloseCode::Malformed, "authenticate first");
             }
-            ClientMessage::Join(join) => self.handle_join(join),
+            ClientMessage::Join(join) => self.handle_join(now, join),
             ClientMessage::Leave => self.handle_leave(now),
             ClientMessage::Resync(resync) if self.is_playing() => {
                 self.actions.push_back(Action::Resync(resync));
@@ -283,12 +291,12 @@ impl Session {
         }
     }
 
-    fn handle_join(&mut self, join: Join) {
+    fn handle_join(&mut self, now: Instant, join: Join) {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Idle { player, .. } => {
                 let Join { room, resume } = join;
                 self.actions.push_back(Action::Join { player: player.clone(), room, resume });
-                self.state = State::Joining { player };
+                self.state = State::Joining { player, until: now + self.config.idle_timeout };
             }
             state => {
                 self.state = state;

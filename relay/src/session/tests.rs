@@ -217,6 +217,17 @@ fn a_player_who_goes_nowhere_is_sent_away() {
 }
 
 #[test]
+fn a_room_that_does_not_answer_is_not_waited_for_for_ever() {
+    let mut talk = Talk::authenticated();
+    talk.say(&ClientMessage::Join(Join { room: "stuck".into(), resume: None }));
+    for _ in 0..29 {
+        assert_eq!(closed(&talk.pass(1_000)), None);
+        talk.session.handle_pong(talk.now);
+    }
+    assert_eq!(closed(&talk.pass(1_000)), Some(CloseCode::TooSlow));
+}
+
+#[test]
 fn joins_come_one_a_second_and_each_refusal_is_told() {
     let mut talk = Talk::authenticated();
     let join = |talk: &mut Talk| {

@@ -58,6 +58,10 @@ impl Game for Dots {
             return Err(Refusal("nobody is not welcome".into()));
         }
         world.entity_mut(seat).insert((Position { x: 0.0 }, Label { text: player.name.clone() }));
+        if player.name == "herald" {
+            let seat = world.get::<Seat>(seat).map(|seat| seat.seat).unwrap_or_default();
+            world.resource_mut::<Events>().send(To::All, &Jumped { seat });
+        }
         Ok(())
     }
 }

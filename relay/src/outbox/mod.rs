@@ -34,8 +34,13 @@ pub(crate) struct Outbox {
 /// Frames that must not be lost, at most, whatever their size: two a tick for half a minute at 30 Hz.
 const MAX_FRAMES: usize = 2048;
 
+/// A session's stay in a room, by its number: what a room has to say to an earlier one is dropped.
+pub(crate) type Stay = u64;
+
 #[derive(Debug, Default)]
 struct Queue {
+    /// The session's stay in the room that it is in or asks for; odd while it is.
+    stay: Stay,
     frames: VecDeque<Queued>,
     /// Bytes in `frames` that have not left.
     bytes: usize,
@@ -111,10 +116,35 @@ impl Outbox {
         self.queue.lock().expect("nothing panics while it holds the queue")
     }
 
+    /// The session asks for a room: from now on that one may speak.
+    pub(crate) fn enter(&self) -> Stay {
+        let mut queue = self.queue();
+        queue.stay += 1 + queue.stay % 2;
+        queue.stay
+    }
+
+    /// The session has left its room, or was refused: no room may speak.
+    pub(crate) fn vacate(&self) {
+        let mut queue = self.queue();
+        queue.stay += queue.stay % 2;
+        queue.behind = false;
+    }
+
+    /// [`Outbox::push`] of a room.
+    pub(crate) fn push_from(&self, stay: Stay, frame: Bytes) {
+        let mut queue = self.queue();
+        if queue.stay == stay {
+            self.push_lossless(&mut queue, frame);
+        }
+    }
+
     /// Puts a frame in that must not be lost. If there is no room for it, waiting snapshots make some; if that is not enough, the session
     /// ends: it takes nothing, or too little.
     pub(crate) fn push(&self, frame: Bytes) {
-        let mut queue = self.queue();
+        self.push_lossless(&mut self.queue(), frame);
+    }
+
+    fn push_lossless(&self, queue: &mut Queue, frame: Bytes) {
         if queue.sealed {
             return;
         }
@@ -123,21 +153,21 @@ impl Outbox {
             queue.drop_snapshots();
         }
         if queue.is_over(frame.len(), cap) || queue.frames.len() >= MAX_FRAMES {
-            self.end_with(&mut queue, CloseCode::Overflow, CloseCode::Overflow.reason());
+            self.end_with(queue, CloseCode::Overflow, CloseCode::Overflow.reason());
             return;
         }
-        self.put(&mut queue, frame, Lane::Lossless);
+        self.put(queue, frame, Lane::Lossless);
     }
 
     /// Puts the room's snapshot of `tick` in if the session can use it: it starts from the last one put in (a keyframe from any), and
     /// there is room. Otherwise the session is behind until a resync fits. Whether it was put in.
-    pub(crate) fn push_snapshot(&self, frame: &Bytes, base: Option<Tick>, tick: Tick) -> bool {
+    pub(crate) fn push_snapshot(&self, stay: Stay, frame: &Bytes, base: Option<Tick>, tick: Tick) -> bool {
         let mut queue = self.queue();
         let follows = base.is_none() || (base == Some(queue.tip) && queue.tip != 0);
         let fits = queue.frames.is_empty()
             || (!queue.is_over(frame.len(), self.caps.bytes) && queue.frames.len() < self.caps.frames);
         // Also what a resync of this tick has brought already.
-        if queue.sealed || tick <= queue.tip {
+        if queue.sealed || queue.stay != stay || tick <= queue.tip {
             return false;
         }
         if !(follows && fits) {
@@ -173,9 +203,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// Asks the session's task to close with this code.
-    pub(crate) fn end(&self, code: CloseCode, reason: &str) {
-        self.end_with(&mut self.queue(), code, reason);
+    /// Asks the session's task to close with this code, if the session is still in the room that asks.
+    pub(crate) fn end_from(&self, stay: Stay, code: CloseCode, reason: &str) {
+        let mut queue = self.queue();
+        if queue.stay == stay {
+            self.end_with(&mut queue, code, reason);
+        }
     }
 
     fn end_with(&self, queue: &mut Queue, code: CloseCode, reason: &str) {
@@ -185,8 +218,11 @@ impl Outbox {
 
     /// The client's replica is at `base`, or at nothing (a new room, or a replica that is broken): the next snapshot must start
     /// there.
-    pub(crate) fn rebase(&self, base: Option<Tick>) {
+    pub(crate) fn rebase(&self, stay: Stay, base: Option<Tick>) {
         let mut queue = self.queue();
+        if queue.stay != stay {
+            return;
+        }
         queue.tip = base.unwrap_or(0);
         queue.behind = false;
     }
@@ -292,113 +328,4 @@ pub(crate) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    /// A socket that takes so many bytes.
-    #[derive(Debug, Default)]
-    struct Room(AtomicUsize, Mutex<Vec<u8>>);
-
-    impl Sink for Arc<Room> {
-        fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-            let taken = self.0.load(Ordering::Relaxed).min(bytes.len());
-            if taken == 0 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.0.fetch_sub(taken, Ordering::Relaxed);
-            self.1.lock().expect("no test panics with it").extend_from_slice(&bytes[..taken]);
-            Ok(taken)
-        }
-    }
-
-    fn outbox(room: usize) -> (Arc<Room>, Outbox) {
-        let socket = Arc::new(Room(room.into(), Mutex::default()));
-        (socket.clone(), Outbox::new(Box::new(socket), Caps { bytes: 100, frames: 4 }))
-    }
-
-    #[test]
-    fn bytes_leave_in_order_whatever_the_socket_takes() {
-        let (socket, outbox) = outbox(0);
-        let frames: Vec<Bytes> = (1..6).map(|n| Bytes::from(vec![n; usize::from(n) * 3])).collect();
-        frames.iter().for_each(|frame| outbox.push(frame.clone()));
-        while outbox.look().waiting {
-            socket.0.store(2, Ordering::Relaxed);
-            assert!(outbox.flush());
-        }
-        assert_eq!(*socket.1.lock().expect("no test panics with it"), frames.concat());
-    }
-
-    #[test]
-    fn a_slow_session_misses_snapshots_and_comes_back_by_a_resync() {
-        let (socket, outbox) = outbox(0);
-        let delta = Bytes::from_static(&[0; 40]);
-        outbox.push_snapshot(&delta, Some(1), 2);
-        assert!(matches!(outbox.look().resync, Some(None)), "nothing to start from: a keyframe is needed");
-        outbox.push_snapshot(&delta, None, 3);
-        outbox.push_snapshot(&delta, Some(3), 4);
-        outbox.push_snapshot(&delta, Some(4), 5);
-        outbox.push_snapshot(&delta, Some(5), 6);
-        assert!(outbox.look().resync.is_none(), "not while anything waits");
-        socket.0.store(1000, Ordering::Relaxed);
-        outbox.flush();
-        assert_eq!(outbox.look().resync, Some(Some(4)));
-        outbox.push_snapshot(&delta, Some(4), 7);
-        outbox.push_snapshot(&delta, Some(7), 8);
-        assert_eq!(outbox.look().resync, None);
-        assert_eq!(socket.1.lock().expect("no test panics with it").len(), 4 * 40);
-    }
-
-    #[test]
-    fn snapshots_make_room_for_what_must_not_be_lost() {
-        let (socket, outbox) = outbox(0);
-        let delta = Bytes::from_static(&[1; 30]);
-        outbox.push_snapshot(&delta, None, 1);
-        socket.0.store(10, Ordering::Relaxed);
-        outbox.flush();
-        outbox.push_snapshot(&delta, Some(1), 2);
-        outbox.push(Bytes::from_static(&[2; 40]));
-        outbox.push_snapshot(&delta, Some(2), 3);
-        for _ in 0..3 {
-            outbox.push(Bytes::from_static(&[2; 40]));
-        }
-        assert!(outbox.look().end.is_none(), "180 bytes of 200 that must arrive");
-        socket.0.store(1000, Ordering::Relaxed);
-        outbox.flush();
-        // The one that had begun to leave is whole, the others are made good from there.
-        assert_eq!(*socket.1.lock().expect("no test panics with it"), [&[1; 30][..], &[2; 160]].concat());
-        assert_eq!(outbox.look().resync, Some(Some(1)));
-    }
-
-    #[test]
-    fn a_resync_larger_than_the_cap_does_not_count() {
-        let (socket, outbox) = outbox(0);
-        let keyframe = Bytes::from(vec![1; 1000]);
-        assert!(outbox.push_snapshot(&keyframe, None, 1));
-        outbox.push(Bytes::from_static(&[2; 150]));
-        outbox.write_raw(&[3; 20]).expect("there is room");
-        assert!(!outbox.push_snapshot(&Bytes::from_static(&[4; 20]), Some(1), 2), "170 bytes are more than 100");
-        assert!(outbox.look().end.is_none());
-        socket.0.store(2000, Ordering::Relaxed);
-        outbox.flush();
-        assert_eq!(socket.1.lock().expect("no test panics with it").len(), 1170);
-        assert_eq!(outbox.look().resync, Some(Some(1)));
-    }
-
-    #[test]
-    fn too_much_that_must_not_be_lost_ends_the_session_and_nothing_follows_a_close() {
-        let (socket, outbox) = outbox(0);
-        for _ in 0..11 {
-            outbox.push(Bytes::from_static(b"an event of 20 bytes"));
-        }
-        assert!(matches!(outbox.look().end, Some((CloseCode::Overflow, _))));
-        outbox.seal();
-        outbox.write_raw(b"close").expect("a few bytes more than the cap");
-        outbox.push(Bytes::from_static(b"late"));
-        socket.0.store(1000, Ordering::Relaxed);
-        outbox.flush();
-        assert!(socket.1.lock().expect("no test panics with it").ends_with(b"bytesclose"));
-    }
-}
+mod tests;
