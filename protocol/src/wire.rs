@@ -23,6 +23,16 @@ pub use crate::schema::{Field, Kind, Predict, Shape};
 /// // Rounded to the step, clamped to the range.
 /// assert_eq!(wire::from_record::<Position>(&record), Ok(Position { x: 3.0, y: 0.0 }));
 /// ```
+///
+/// What a field's type needs must be said:
+///
+/// ```compile_fail
+/// #[derive(tickwire_protocol::Wire)]
+/// #[wire(crate = tickwire_protocol)]
+/// struct Position {
+///     x: f32,
+/// }
+/// ```
 pub trait Wire: Sized + Send + Sync + 'static {
     /// Its name in the schema.
     const NAME: &'static str;
