@@ -108,6 +108,11 @@ mod tests {
             assert_eq!(CloseCode::from_number(code.number()), Some(code));
             assert!(code.reason().len() <= 123, "a close frame holds 123 bytes of reason");
         }
+        for &(code, number, retry, reason) in TABLE {
+            let again = if retry { "retry" } else { "terminal" };
+            let row = format!("| {number} | `{code:?}` | {again} | {reason} |");
+            assert!(include_str!("../PROTOCOL.md").contains(&row), "PROTOCOL.md lacks {row}");
+        }
         // The last variant's discriminant counts the variants.
         assert_eq!(TABLE.len(), CloseCode::Overloaded as usize + 1);
     }

@@ -18,13 +18,13 @@ pub struct Config {
     pub http_timeout: Duration,
     /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one.
     pub idle_timeout: Duration,
-    /// From our close frame to the peer's. Default 1 s: then the connection is dropped.
+    /// From our close frame to the peer's. Default 1 s, a few round trips: then the connection is dropped.
     pub close_timeout: Duration,
-    /// Between pings. Default 2 s.
+    /// Between pings. Default 2 s: often enough for a round trip that is of now, and too seldom to cost anything.
     pub heartbeat: Duration,
     /// Without a sign of life (a message, a pong, waiting bytes that the socket takes) before eviction. Default 6 s: two lost pings and a slow third.
     pub unresponsive: Duration,
-    /// From shutdown to the end of the last session. Default 10 s.
+    /// From shutdown to the end of the last session. Default 10 s: what service managers wait at least before they kill.
     pub shutdown_timeout: Duration,
     /// Bytes of one incoming message. Default 4,096: an input has a few dozen, a token at most 2,048.
     pub message_bytes: usize,
@@ -32,7 +32,8 @@ pub struct Config {
     pub joins: Rate,
     /// Requests of a session for a resync. Default 2 a second, 4 at once: clients ask twice a second at most.
     pub resyncs: Rate,
-    /// All other messages of a session but its inputs, and its WebSocket control frames, together. Default 30 a second, 60 at once.
+    /// All other messages of a session but its inputs, and its WebSocket control frames, together. Default 30 a second, 60 at once: a client
+    /// in good order has two.
     pub control_messages: Rate,
     /// Inputs of a session, as a multiple of its room's tick rate; two seconds' worth at once. Default 2: one a tick is all that
     /// counts, and clocks differ.
@@ -50,11 +51,12 @@ pub struct Config {
     /// Bytes that the kernel may hold for a session (`SO_SNDBUF`; Linux doubles it). Default 32 KiB: what it holds can't be taken
     /// back, and is stale when it arrives.
     pub send_buffer: usize,
-    /// Inputs of one session that wait for their room's next tick. Default 32.
+    /// Inputs of one session that wait for their room's next tick. Default 32: a second's worth at 30 Hz, of a room that is late.
     pub waiting_inputs: u32,
-    /// Connections at once. Default 8,192.
+    /// Connections at once. Default 8,192: some 200 MB of memory.
     pub connections: usize,
-    /// Connections at once that have not shown a valid token. Default 256.
+    /// Connections at once that have not shown a valid token. Default 256: a storm of reconnections passes in seconds, and a flood of
+    /// silent ones stays small.
     pub unauthenticated: usize,
     /// Connections at once from one address (of IPv6: from one /64). Default 32: a household, a school's room.
     pub address_connections: u32,
@@ -67,7 +69,7 @@ pub struct Config {
     /// Proxies in front of the relay. For a connection from one of them, the last address in its `x-forwarded-for` that is not itself a
     /// proxy is the one that counts; from anyone else the header is ignored. Default none.
     pub proxies: Vec<IpAddr>,
-    /// Rooms at once. Default 1,024.
+    /// Rooms at once. Default 1,024: a mistake in an embedder's loop ends there.
     pub rooms: usize,
     /// How long a seat is held after its connection is lost. Default 20 s: a tunnel, a reload, another network.
     pub seat_hold: Duration,

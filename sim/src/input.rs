@@ -102,6 +102,13 @@ impl<I: Clone + Default> Inputs<I> {
         seat.held = I::default();
     }
 
+    /// The player is back, with no memory of what was sent and not consumed: the next input follows the last one consumed.
+    pub(crate) fn resume(&mut self, seat: SeatId, consumed: Sequence) {
+        let seat = &mut self.seats[usize::from(seat.0)];
+        seat.waiting.clear();
+        seat.last = consumed;
+    }
+
     /// Takes an input for `tick`, `next` being the tick that runs next.
     pub(crate) fn push(
         &mut self,
@@ -171,6 +178,18 @@ mod tests {
         assert_eq!((push(1, 1), push(1, 15), push(1, u32::MAX)), (refused(1), refused(15), refused(u32::MAX)));
         assert_eq!((push(1, 2), push(2, 14)), (Ok(()), Ok(())));
         assert_eq!(push(2, 14), Err(InputRefused::NotNewer { sequence: 2, last: 2 }));
+    }
+
+    #[test]
+    fn who_comes_back_goes_on_after_what_was_consumed() {
+        let mut inputs = inputs();
+        for sequence in 1..=5 {
+            inputs.push(SEAT, (sequence, 9 + sequence, 10), WINDOW, sequence).expect("within the window");
+        }
+        assert_eq!(inputs.consume(SEAT, 11), Some(2));
+        inputs.resume(SEAT, 2);
+        assert_eq!(inputs.push(SEAT, (3, 12, 12), WINDOW, 30), Ok(()));
+        assert_eq!((inputs.consume(SEAT, 20), *inputs.get(SEAT)), (Some(3), 30));
     }
 
     #[test]

@@ -162,10 +162,16 @@ impl<G: Game> Sim<G> {
         let _ = self.world.try_despawn(entity);
     }
 
-    /// Says whether the seat's player is connected; nothing happens if it is empty.
+    /// Says whether the seat's player is connected; nothing happens if it is empty. One who comes back goes on after the last input
+    /// consumed.
     pub fn set_connected(&mut self, seat: SeatId, connected: bool) {
-        if let Some(mut row) = self.seats.entity(seat).and_then(|entity| self.world.get_mut::<Seat>(entity)) {
-            row.connected = connected;
+        let Some(mut row) = self.seats.entity(seat).and_then(|entity| self.world.get_mut::<Seat>(entity)) else {
+            return;
+        };
+        row.connected = connected;
+        let consumed = row.sequence;
+        if connected {
+            self.world.resource_mut::<Inputs<G::Input>>().resume(seat, consumed);
         }
     }
 

@@ -188,7 +188,7 @@ async fn a_forged_forwarding_header_dodges_nothing_and_a_proxys_counts() {
         assert_eq!(answer, "HTTP/1.1 101");
         streams.push(stream);
     }
-    let (_, fourth) = open(&host, forwarded("203.0.113.5, 192.0.2.1, 127.0.0.1")).await;
+    let (_, fourth) = open(&host, forwarded("203.0.113.5, 192.0.2.1:4711, 127.0.0.1")).await;
     assert_eq!(fourth, "HTTP/1.1 429");
     let (_, other) = open(&host, forwarded("192.0.2.2")).await;
     assert_eq!(other, "HTTP/1.1 101");

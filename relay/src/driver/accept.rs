@@ -16,7 +16,7 @@ use super::http::{self, Page, Permits};
 use super::worker::Workers;
 use crate::auth::{Authenticator, DevelopmentTokens};
 use crate::config::{Config, ConfigError};
-use crate::gate::Gate;
+use crate::gate::{Barred, Gate};
 use crate::lobby::{Lobby, OpenError};
 use crate::stats::RelayStats;
 
@@ -168,26 +168,35 @@ impl Relay {
     fn accept(&self, stream: TcpStream, peer: IpAddr) {
         match self.shared.permits(peer) {
             Ok(permits) => {
-                // Both only make things faster.
+                // The relay works without either: later, and with staler snapshots.
                 let _ = stream.set_nodelay(true);
                 let _ = SockRef::from(&stream).set_send_buffer_size(self.shared.config.send_buffer);
                 tokio::spawn(http::serve(stream, self.shared.clone(), permits));
             }
-            Err(reason) => tracing::debug!(%peer, reason, "a connection was refused"),
+            Err(reason) => tracing::debug!(%peer, %reason, "a connection was refused"),
         }
     }
 }
 
+/// Why a connection is closed at once.
+#[derive(Debug, thiserror::Error)]
+enum NotAdmitted {
+    #[error("too many connections are open")]
+    Full,
+    #[error(transparent)]
+    Barred(#[from] Barred),
+}
+
 impl Shared {
     /// What a new connection counts against, or why there can be none.
-    fn permits(&self, peer: IpAddr) -> Result<Permits, String> {
-        let full = |_| "too many connections are open".to_owned();
+    fn permits(&self, peer: IpAddr) -> Result<Permits, NotAdmitted> {
+        let full = |_| NotAdmitted::Full;
         let connection = self.connections.clone().try_acquire_owned().map_err(full)?;
         let unauthenticated = self.unauthenticated.clone().try_acquire_owned().map_err(full)?;
         let visit = match self.config.proxies.contains(&peer.to_canonical()) {
             // Counted when it has said for whom it comes.
             true => self.gate.wave_through(),
-            false => self.gate.admit(Instant::now(), peer).map_err(|barred| barred.to_string())?,
+            false => self.gate.admit(Instant::now(), peer)?,
         };
         Ok(Permits { connection, unauthenticated, visit, peer: peer.to_canonical() })
     }

@@ -1,7 +1,7 @@
 //! What comes before a WebSocket: one HTTP/1.1 connection, its pages, its health, and its upgrade.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -100,6 +100,11 @@ impl Door {
     }
 }
 
+/// An address, with a port or without.
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip())).ok()
+}
+
 /// A status and the reason for people.
 type Refusal = (StatusCode, &'static str);
 
@@ -107,7 +112,7 @@ type Refusal = (StatusCode, &'static str);
 fn forwarded_for(headers: &HeaderMap, proxies: &[IpAddr]) -> Option<IpAddr> {
     let values = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
     let addresses: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
-    let addresses = addresses.iter().rev().map_while(|text| text.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
+    let addresses = addresses.iter().rev().map_while(|text| address(text)).map(|ip| ip.to_canonical());
     addresses.into_iter().find(|address| !proxies.contains(address))
 }
 
