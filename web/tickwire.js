@@ -310,7 +310,11 @@ export class Client {
     this.#probe = null;
     this.roundTripMs = trip;
     if (this.state !== "playing" || !this.welcome) return;
-    this.#samples.push({ trip, at, tick: tick + phase / 65536 + (trip / 2000) * this.welcome.tickRate });
+    const off = (trip / 2000) * this.welcome.tickRate;
+    const told = tick + phase / 65536 + off;
+    // A reply can be off by half its round trip. More than that, and the room has dropped time: what was known is of no use.
+    if (this.#samples.length && Math.abs(this.serverTick() - told) > off + 1) this.#samples = [];
+    this.#samples.push({ trip, at, tick: told });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 

@@ -28,6 +28,11 @@ impl RoomClock {
     pub(crate) fn answered(&mut self, sent: Instant, now: Instant, (tick, phase): (Tick, u16), rate: f64) {
         let rtt = now - sent;
         let tick = f64::from(tick) + f64::from(phase) / 65_536.0 + rtt.as_secs_f64() / 2.0 * rate;
+        // A reply can be off by half its round trip. More than that, and the room has dropped time: what was known is of no use.
+        let slack = rtt.as_secs_f64() / 2.0 * rate + 1.0;
+        if self.tick(now, rate).is_some_and(|believed| (believed - tick).abs() > slack) {
+            self.samples.clear();
+        }
         if self.samples.len() == SAMPLES {
             self.samples.pop_front();
         }
@@ -61,5 +66,16 @@ mod tests {
         clock.answered(ms(100), ms(400), (50, 32_768), 10.0);
         assert_eq!(clock.tick(ms(400), 10.0), Some(50.5 + 3.0));
         assert_eq!(clock.rtt(), Some(Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn a_room_that_dropped_time_is_believed_at_once() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let mut clock = RoomClock::default();
+        clock.answered(ms(0), ms(10), (100, 0), 30.0);
+        clock.answered(ms(1000), ms(1010), (110, 0), 30.0);
+        let tick = clock.tick(ms(1010), 30.0).expect("two probes were answered");
+        assert!((tick - 110.15).abs() < 0.01, "{tick}");
     }
 }

@@ -41,7 +41,8 @@ describe("probes", () => {
     pass(900);
     const second = socket.last("Probe").unsigned();
     pass(800);
-    socket.say(fake.probeReply(second, 150, 0));
+    // The way back took longer than the way there: this one says 166.
+    socket.say(fake.probeReply(second, 162, 0));
     assert.equal(client.roundTripMs, 800);
     assert.equal(client.serverTick(), 150.5 + 17);
   });
@@ -90,6 +91,18 @@ describe("probes", () => {
       socket.say(fake.snapshot());
     }
     assert.deepEqual(socket.kinds.filter((kind) => kind === "Probe").length, 2);
+  });
+
+  test("tell at once that the room has dropped time", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    pass(10);
+    socket.say(fake.probeReply(socket.last("Probe").unsigned(), 150, 0));
+    pass(990);
+    pass(10);
+    // A second later it is ten ticks on, and not thirty.
+    socket.say(fake.probeReply(socket.last("Probe").unsigned(), 160, 0));
+    assert.ok(Math.abs(client.serverTick() - 160) < 1, `${client.serverTick()}`);
   });
 
   test("are answered once, by their nonce", (t) => {
