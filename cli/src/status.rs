@@ -56,13 +56,17 @@ impl Look {
         let desyncs = rise(|room| room.desyncs);
         let desyncs = if desyncs > 0 { format!(" · {desyncs} DESYNCS") } else { String::new() };
         format!(
-            "tick p99 {:.2} ms · {hz:.1} Hz · {} clients · {} rooms · {:.0} B/client·tick{cpu}{lost}{desyncs}",
+            "tick p99 {:.2} ms · {hz:.1} Hz · {} · {} · {:.0} B/client·tick{cpu}{lost}{desyncs}",
             p99 as f64 / 1e6,
-            self.stats.rooms.iter().map(|room| room.sessions).sum::<usize>(),
-            self.stats.rooms.len(),
+            counted(self.stats.rooms.iter().map(|room| room.sessions).sum(), "client"),
+            counted(self.stats.rooms.len(), "room"),
             each(rise(|room| room.bytes) as f64),
         )
     }
+}
+
+fn counted(count: usize, of: &str) -> String {
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The processor time of this process, its own bots included; where the system has `/proc`.

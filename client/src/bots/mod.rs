@@ -15,7 +15,7 @@ pub trait Brain: Send + 'static {
     /// The game's input.
     type Input: Wire;
 
-    /// What to do next; asked once a snapshot.
+    /// What to do next; asked once a snapshot. It is sent at a random time before the next snapshot.
     fn think(&mut self, view: &View<'_>) -> Self::Input;
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt as _, SeedableRng as _};
 use tickwire_protocol::{Sequence, Tick};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -91,6 +93,8 @@ pub async fn run(
             brain: brain(seed),
             measures: Measures::default(),
             progress: progress.clone(),
+            wants: None,
+            rng: ChaCha12Rng::seed_from_u64(seed),
             sent: VecDeque::new(),
             in_room: false,
             last: None,
@@ -137,6 +141,9 @@ struct Bot {
     brain: Box<dyn AnyBrain>,
     measures: Measures,
     progress: Arc<Progress>,
+    /// What the brain wants, and when the player's hand is as far.
+    wants: Option<(Instant, Vec<u8>)>,
+    rng: ChaCha12Rng,
     /// Inputs that no snapshot has shown yet, and when they were sent.
     sent: VecDeque<(Sequence, Instant)>,
     in_room: bool,
@@ -149,10 +156,16 @@ impl Bot {
     async fn play(mut self, mut client: Client, mut over: watch::Receiver<bool>) -> Measures {
         let mut turned_away = 0;
         loop {
+            let due = self.wants.as_ref().map(|(due, _)| *due);
             let update = tokio::select! {
                 biased;
                 _ = over.wait_for(|over| *over) => break,
-                update = client.next() => update,
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => None,
+                update = client.next() => Some(update),
+            };
+            let Some(update) = update else {
+                self.send(&mut client).await;
+                continue;
             };
             match update {
                 Ok(Some(update)) => self.handle(&mut client, update).await,
@@ -187,6 +200,7 @@ impl Bot {
                 self.measures.joined = true;
                 self.in_room = true;
                 self.last = None;
+                self.wants = None;
                 self.sent.clear();
             }
             Update::Snapshot { tick } => self.snapshot(client, tick).await,
@@ -219,8 +233,18 @@ impl Bot {
             note(&mut measures.input_to_visible, now - sent);
         }
         let record = self.brain.think_record(&View { replica, seat, tick });
+        // A player's key is pressed at any time, and not when a snapshot comes.
+        let period = client.welcome().map_or(Duration::ZERO, |welcome| {
+            Duration::from_secs(welcome.snapshot_every.into()) / welcome.tick_rate.max(1)
+        });
+        self.wants = Some((now + period.mul_f64(self.rng.random_range(0.0..1.0)), record));
+    }
+
+    /// Sends what the brain wanted.
+    async fn send(&mut self, client: &mut Client) {
+        let Some((_, record)) = self.wants.take() else { return };
         if let Some(sequence) = client.send_record(record.into()).await {
-            self.sent.push_back((sequence, now));
+            self.sent.push_back((sequence, Instant::now()));
         }
     }
 }
