@@ -180,11 +180,25 @@ pub(crate) fn recover(
     }
 }
 
+/// Units to the walls within which nothing comes to life.
+const MARGIN: f32 = 40.0;
+
 /// A place that no rock covers and no ship is near, as far as a few tries can tell.
 pub(crate) fn free_place(rng: &mut Rng, near: &Near, size: u16) -> Position {
-    let margin = 40.0;
-    let high = (f32::from(size) - margin).max(margin + 1.0);
-    let mut place = || Position { x: rng.random_range(margin..high), y: rng.random_range(margin..high) };
+    let high = (f32::from(size) - MARGIN).max(MARGIN + 1.0);
+    try_places(near, || Position { x: rng.random_range(MARGIN..high), y: rng.random_range(MARGIN..high) })
+}
+
+/// The same in sight of another place.
+pub(crate) fn free_place_by(rng: &mut Rng, near: &Near, size: u16, other: Position) -> Position {
+    let high = (f32::from(size) - MARGIN).max(MARGIN + 1.0);
+    try_places(near, || {
+        let (x, y) = polar(rng.random_range(0.0..std::f32::consts::TAU), rng.random_range(160.0..320.0));
+        Position { x: (other.x + x).clamp(MARGIN, high), y: (other.y + y).clamp(MARGIN, high) }
+    })
+}
+
+fn try_places(near: &Near, mut place: impl FnMut() -> Position) -> Position {
     let is_free = |at: &Position| {
         let clear = |x: f32, y: f32, room: f32| (x - at.x) * (x - at.x) + (y - at.y) * (y - at.y) > room * room;
         near.rocks(at.x, at.y).all(|rock| clear(rock.x, rock.y, rock.radius + 2.0 * SHIP_RADIUS))

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 use rand::RngExt as _;
 use tickwire::{Game, Player, Refusal, Replicated, Rng, Setup};
 
-use crate::combat::{Timers, fire, free_place, recover, strike};
+use crate::combat::{Timers, fire, free_place, free_place_by, recover, strike};
 use crate::components::{
     Bounds, Bullet, Controls, Heading, Hit, Orb, Pickup, Pilot, Position, Rock, Ship, ShipState, Wreck,
 };
@@ -41,6 +41,10 @@ impl Arena {
     }
 }
 
+/// Who came last: the next one comes to life in sight of them, so that two who come one after the other meet.
+#[derive(Resource)]
+struct Newest(Option<Entity>);
+
 impl Game for Arena {
     type Input = Controls;
 
@@ -61,6 +65,7 @@ impl Game for Arena {
         let size = self.size.min(4096);
         let world = setup.world();
         world.insert_resource(Near::default());
+        world.insert_resource(Newest(None));
         world.spawn((Replicated, Bounds { size }));
         world.resource_scope(|world, mut rng: Mut<'_, Rng>| {
             for _ in 0..self.rocks {
@@ -75,9 +80,13 @@ impl Game for Arena {
     }
 
     fn join(&self, world: &mut World, seat: Entity, player: &Player) -> Result<(), Refusal> {
-        let place = world.resource_scope(|world, mut rng: Mut<'_, Rng>| {
-            free_place(&mut rng, world.resource::<Near>(), self.size.min(4096))
+        let size = self.size.min(4096);
+        let before = world.resource::<Newest>().0.and_then(|newest| world.get::<Position>(newest).copied());
+        let place = world.resource_scope(|world, mut rng: Mut<'_, Rng>| match before {
+            Some(before) => free_place_by(&mut rng, world.resource::<Near>(), size, before),
+            None => free_place(&mut rng, world.resource::<Near>(), size),
         });
+        world.insert_resource(Newest(Some(seat)));
         let mut name = player.name.clone();
         name.truncate(name.floor_char_boundary(24));
         // FNV-1a: names that differ a little get hues that differ a lot.

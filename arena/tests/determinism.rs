@@ -29,5 +29,5 @@ fn the_same_seed_and_inputs_give_the_same_match() {
 #[test]
 fn every_machine_plays_the_same_match() {
     // Changes with the game's rules, and with nothing else.
-    assert_eq!(play(7).last(), Some(&541_311_446));
+    assert_eq!(play(7).last(), Some(&2_473_108_473));
 }

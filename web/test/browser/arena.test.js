@@ -50,7 +50,10 @@ test("a second window sees the first player move", async () => {
   const bob = await open("Bob");
   await bob.page.waitForFunction(() => window.tickwire.ships().length === 14);
   const before = await ship(bob.page, "Ada");
-  assert.ok(before);
+  const own = await ship(bob.page, "Bob");
+  assert.ok(before && own);
+  // Who comes next comes to life in sight.
+  assert.ok(Math.hypot(before.x - own.x, before.y - own.y) < 700, JSON.stringify({ before, own }));
   // Away from the wall, wherever the ship came to life.
   const [horizontal, vertical] = [before.x < 800 ? "KeyD" : "KeyA", before.y < 800 ? "KeyS" : "KeyW"];
   await ada.page.keyboard.down(horizontal);
