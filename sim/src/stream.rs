@@ -71,7 +71,7 @@ impl Stream {
 
 impl Streams {
     /// None open yet. The first begins with these priors, or with the built-in ones; one that is opened after another was closed with
-    /// what that one had learnt.
+    /// those that were in force there.
     pub(crate) fn new(priors: Option<Arc<Priors>>) -> Self {
         Self { priors, ..Self::default() }
     }
@@ -91,7 +91,8 @@ impl Streams {
     pub(crate) fn close(&mut self, every: Every) {
         if let Some(index) = self.streams.iter().position(|stream| stream.every == every) {
             let stream = self.streams.swap_remove(index);
-            self.priors = Some(Arc::new(stream.encoder.learnt()));
+            // What it has counted but not announced may be too little to go by.
+            self.priors = Some(stream.encoder.priors().clone());
         }
     }
 

@@ -125,6 +125,11 @@ impl Encoder {
         self.mirror.hash()
     }
 
+    /// The priors in force: those that it began with, and what has paid since.
+    pub fn priors(&self) -> &Arc<Priors> {
+        &self.priors
+    }
+
     /// The best priors for all that this stream has coded so far, for the start of streams like it.
     pub fn learnt(&self) -> Priors {
         self.priors.with_levels(self.learner.learnt(&self.priors.levels))

@@ -72,8 +72,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, permits: Permi
     let (Ok(Some(upgrade)), Ok(visit)) = (door.upgrade.into_inner(), door.visit.into_inner()) else { return };
     let Ok(upgraded) = upgrade.await else { return };
     if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
-        let permits = socket::Permits { unauthenticated, visit };
-        socket::serve(parts.io.into_inner(), parts.read_buf, shared, permits).await;
+        socket::serve(parts.io.into_inner(), parts.read_buf, shared, (unauthenticated, visit)).await;
     }
 }
 
@@ -88,7 +87,7 @@ struct Door {
 
 impl Door {
     /// Counts the client behind a proxy, and asks whether the address may show a token.
-    fn enter(&self, headers: &HeaderMap, shared: &Shared) -> Result<(), Refusal> {
+    fn enter(&self, headers: &HeaderMap, shared: &Shared) -> Result<(), Rejection> {
         let busy = |reason| (StatusCode::TOO_MANY_REQUESTS, reason);
         let now = Instant::now();
         let mut visit = self.visit.lock().map_err(|_| busy("try again\n"))?;
@@ -106,7 +105,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// A status and the reason for people.
-type Refusal = (StatusCode, &'static str);
+type Rejection = (StatusCode, &'static str);
 
 /// The last address that a proxy names and that is no proxy itself: what stands before it anyone may have written.
 fn forwarded_for(headers: &HeaderMap, proxies: &[IpAddr]) -> Option<IpAddr> {
@@ -140,7 +139,7 @@ fn answer(mut request: Request<Incoming>, shared: &Shared, door: &Door) -> Respo
 }
 
 /// The answer to the client's key, if this is a WebSocket request that we serve.
-fn check_upgrade<B>(request: &Request<B>, shared: &Shared) -> Result<String, Refusal> {
+fn check_upgrade<B>(request: &Request<B>, shared: &Shared) -> Result<String, Rejection> {
     let headers = request.headers();
     let bad = |reason| Err((StatusCode::BAD_REQUEST, reason));
     if request.method() != Method::GET || !lists(headers, header::UPGRADE, "websocket") {

@@ -32,16 +32,14 @@ use crate::place::Place;
 use crate::seat::SessionId;
 use crate::session::{Action, Session};
 
-/// What a WebSocket connection counts against.
-pub(super) struct Permits {
-    /// Given back when the token is accepted.
-    pub(super) unauthenticated: OwnedSemaphorePermit,
-    /// Held to the end.
-    pub(super) visit: Visit,
-}
-
-/// Serves one WebSocket connection to its end. `read_ahead` was read with the upgrade request.
-pub(super) async fn serve(stream: TcpStream, read_ahead: Bytes, shared: Arc<Shared>, permits: Permits) {
+/// Serves one WebSocket connection to its end. `read_ahead` was read with the upgrade request; `unauthenticated` is given back when
+/// the token is accepted, `visit` at the end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    read_ahead: Bytes,
+    shared: Arc<Shared>,
+    (unauthenticated, visit): (OwnedSemaphorePermit, Visit),
+) {
     let config = &shared.config;
     let stream = Arc::new(stream);
     let caps = Caps { bytes: config.outbox_bytes, frames: config.outbox_frames };
@@ -56,8 +54,8 @@ pub(super) async fn serve(stream: TcpStream, read_ahead: Bytes, shared: Arc<Shar
         session: Session::new(Instant::now(), config.clone()),
         websocket,
         stream,
-        unauthenticated: Some(permits.unauthenticated),
-        visit: permits.visit,
+        unauthenticated: Some(unauthenticated),
+        visit,
         lookup: None,
         joining: None,
         place: None,

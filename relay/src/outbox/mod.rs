@@ -239,11 +239,9 @@ impl Outbox {
         }
     }
 
-    /// Writes what waits until the socket takes no more. False if the socket is broken.
-    pub(crate) fn flush(&self) -> bool {
-        let mut queue = self.queue();
-        self.write(&mut queue);
-        !queue.broken
+    /// Writes what waits until the socket takes no more.
+    pub(crate) fn flush(&self) {
+        self.write(&mut self.queue());
     }
 
     fn write(&self, queue: &mut Queue) {

@@ -37,7 +37,7 @@ fn bytes_leave_in_order_whatever_the_socket_takes() {
     frames.iter().for_each(|frame| outbox.push(frame.clone()));
     while outbox.look().waiting {
         socket.0.store(2, Ordering::Relaxed);
-        assert!(outbox.flush());
+        outbox.flush();
     }
     assert_eq!(*socket.1.lock().expect("no test panics with it"), frames.concat());
 }

@@ -23,7 +23,7 @@ pub(super) enum Class {
 
 /// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Ruling {
     /// Take it.
     Pass,
     /// Drop it, and tell the client to wait so long.
@@ -64,7 +64,7 @@ impl Limits {
     }
 
     /// Whether a message of this class may pass.
-    pub(super) fn check(&mut self, now: Instant, class: Class) -> Verdict {
+    pub(super) fn check(&mut self, now: Instant, class: Class) -> Ruling {
         let limit = match class {
             Class::Join => &mut self.joins,
             Class::Resync => &mut self.resyncs,
@@ -72,11 +72,11 @@ impl Limits {
             Class::Control => &mut self.control,
         };
         match limit.check(now, 1) {
-            Ok(()) => Verdict::Pass,
-            Err(_) if !self.tolerates(now) => Verdict::Evict,
+            Ok(()) => Ruling::Pass,
+            Err(_) if !self.tolerates(now) => Ruling::Evict,
             // Who asks for a room waits for the answer.
-            Err(wait) if self.may_warn(now) || class == Class::Join => Verdict::Refuse { wait },
-            Err(_) => Verdict::Drop,
+            Err(wait) if self.may_warn(now) || class == Class::Join => Ruling::Refuse { wait },
+            Err(_) => Ruling::Drop,
         }
     }
 

@@ -14,7 +14,7 @@ use tickwire_sim::Player;
 
 mod limits;
 
-use limits::{Class, Limits, Verdict};
+use limits::{Class, Limits, Ruling};
 
 use crate::auth::AuthError;
 use crate::config::Config;
@@ -352,14 +352,14 @@ impl Session {
     /// Whether a message of this class may pass.
     fn allow(&mut self, now: Instant, class: Class) -> bool {
         match self.limits.check(now, class) {
-            Verdict::Pass => return true,
-            Verdict::Refuse { wait } => self.send(ServerMessage::Error(ErrorReply {
+            Ruling::Pass => return true,
+            Ruling::Refuse { wait } => self.send(ServerMessage::Error(ErrorReply {
                 code: ErrorCode::RateLimited,
                 message: "too many messages: this one was dropped".into(),
                 retry_ms: Some(wait.as_millis() as u32 + 1),
             })),
-            Verdict::Drop => {}
-            Verdict::Evict => self.flood(),
+            Ruling::Drop => {}
+            Ruling::Evict => self.flood(),
         }
         false
     }
