@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
+use tickwire::Config;
 
 fn positive<T: TryFrom<u64> + Clone + Send + Sync>(most: u64) -> RangedU64ValueParser<T>
 where
@@ -23,9 +24,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Host a match and serve its page until interrupted
+    /// Host one match or many, and serve their page until interrupted
     Host(HostArgs),
-    /// Play a hosted match with bots and report what they measured
+    /// Play hosted matches with bots and report what they measured
     Bots(BotsArgs),
     /// Record a live room as a trace, from a seat in it
     Record(RecordArgs),
@@ -40,19 +41,18 @@ pub(crate) struct HostArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7777")]
     pub(crate) addr: String,
-    /// Name of the room
-    #[arg(long, value_name = "NAME", default_value = "lobby")]
-    pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) rooms: RoomsArgs,
     /// Game to play; the first one known by default
     #[arg(long, value_name = "NAME")]
     pub(crate) game: Option<String>,
-    /// Bots to play along, each a client on a socket of its own
+    /// Bots to play along, each a client on a socket of its own; they share the rooms evenly
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) bots: usize,
-    /// About how many players to lay the match out for; the number of bots by default
+    /// About how many players to lay each match out for; its share of the bots by default
     #[arg(long, value_name = "N")]
     pub(crate) players: Option<u32>,
-    /// Seed of the match's randomness; a random one by default
+    /// Seed of the first match's randomness, and 1 more for each match after it; a random one by default
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Ticks a second, 1 to 1000
@@ -64,13 +64,13 @@ pub(crate) struct HostArgs {
     /// Ticks from one snapshot hash to the next
     #[arg(long, value_name = "TICKS", default_value_t = 64, value_parser = positive::<u32>(1_000_000))]
     pub(crate) hash_every: u32,
-    /// Seats of the room
+    /// Seats of each room
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = positive::<u16>(65_535))]
     pub(crate) seats: u16,
     /// Seconds that the seat of a lost connection is held
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) seat_hold: u64,
-    /// Trained priors for the match's snapshots to begin with
+    /// Trained priors for the matches' snapshots to begin with
     #[arg(long, value_name = "FILE")]
     pub(crate) priors: Option<PathBuf>,
     /// Connections at once
@@ -82,17 +82,34 @@ pub(crate) struct HostArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct RoomsArgs {
+    /// Name of the room; of several, the first
+    #[arg(long, value_name = "NAME", default_value = "lobby")]
+    pub(crate) room: String,
+    /// Rooms: NAME, NAME-2, NAME-3 and so on
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive::<u32>(Config::default().rooms as u64))]
+    pub(crate) rooms: u32,
+}
+
+impl RoomsArgs {
+    /// The name of each room, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let others = (2..=self.rooms).map(|number| format!("{}-{number}", self.room));
+        std::iter::once(self.room.clone()).chain(others).collect()
+    }
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct BotsArgs {
     /// Where the match is hosted
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777")]
     pub(crate) url: String,
-    /// Name of the room
-    #[arg(long, value_name = "NAME", default_value = "lobby")]
-    pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) rooms: RoomsArgs,
     /// Game to play; the first one known by default
     #[arg(long, value_name = "NAME")]
     pub(crate) game: Option<String>,
-    /// Bots
+    /// Bots; they share the rooms evenly
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive::<u32>(100_000))]
     pub(crate) count: u32,
     /// Seconds to play

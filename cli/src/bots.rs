@@ -18,7 +18,7 @@ pub(crate) async fn run(program: &Program, args: BotsArgs) -> Result<ExitCode, C
     let seed = args.seed.unwrap_or_else(rand::random);
     let options = BotsOptions {
         url: args.url,
-        room: args.room,
+        rooms: args.rooms.names(),
         count: args.count as usize,
         time: Some(Duration::from_secs(args.seconds)),
         seed,
@@ -50,7 +50,7 @@ async fn show(progress: Arc<Progress>, count: u32, seconds: u64) {
         let (before, after) = if terminal { ("\r", "\x1b[K") } else { ("", "\n") };
         let rate = snapshots - last;
         let mut out = std::io::stderr().lock();
-        let line = format!("{second} of {seconds} s · {joined} of {count} bots in the room · {rate} snapshots/s");
+        let line = format!("{second} of {seconds} s · {joined} of {count} bots playing · {rate} snapshots/s");
         // Nobody may be looking.
         let _ = write!(out, "{before}{line}{after}").and_then(|()| out.flush());
         last = snapshots;

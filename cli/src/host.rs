@@ -1,4 +1,4 @@
-//! `tickwire host`: a relay with one room, its page, some bots and a status line.
+//! `tickwire host`: a relay with one room or many, their page, some bots and a status line.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -22,19 +22,26 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     let addr = listener.local_addr().map_err(CliError::Serve)?;
     let relay = Relay::builder().config(config(&args)).pages(program.served()).build()?;
     let seed = args.seed.unwrap_or_else(rand::random);
-    let players = args.players.unwrap_or(args.bots as u32);
+    let rooms = args.rooms.names();
+    let players = args.players.unwrap_or(args.bots.div_ceil(rooms.len()) as u32);
     let priors = args.priors.as_deref().map(|file| program.priors(file, &(game.schema)())).transpose()?;
-    (game.open)(&relay, &args.room, players, sim_options(&args, seed, priors))?;
+    for (index, room) in (0..).zip(&rooms) {
+        (game.open)(&relay, room, players, sim_options(&args, seed.wrapping_add(index), priors.clone()))?;
+    }
 
-    println!("{}", url(program, &addr, &args.room));
+    println!("{}", url(program, &addr, &args.rooms.room));
+    let place = match &*rooms {
+        [first, .., last] => format!("{} rooms, {first} to {last}", rooms.len()),
+        _ => format!("room {}", args.rooms.room),
+    };
     let bots = if args.bots == 1 { "1 bot".to_owned() } else { format!("{} bots", args.bots) };
-    println!("{} in room {}, {} Hz, seed {seed}, {bots}; Ctrl-C stops", game.name, args.room, args.tick_rate);
+    println!("{} in {place}, {} Hz, seed {seed}, {bots}; Ctrl-C stops", game.name, args.tick_rate);
 
     let stop = watch::Sender::new(false);
     let bots = tokio::spawn(bots::run(
         BotsOptions {
             url: format!("ws://{addr}"),
-            room: args.room.clone(),
+            rooms,
             count: args.bots,
             time: None,
             seed,
@@ -86,6 +93,7 @@ fn config(args: &HostArgs) -> Config {
     Config {
         seat_hold: Duration::from_secs(args.seat_hold),
         connections: args.connections as usize,
+        rooms: args.rooms.rooms as usize,
         workers: args.workers.map_or(default.workers, |workers| workers as usize),
         ..default
     }

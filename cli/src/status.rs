@@ -1,9 +1,10 @@
 //! The host's one quiet line: how the matches are.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use tickwire::{Relay, RelayStats, RoomStats};
+use tickwire::{Relay, RoomStats};
 
 /// Between two lines on a terminal, where each takes the place of the last, and in a log.
 const ON_TERMINAL: Duration = Duration::from_secs(1);
@@ -29,27 +30,54 @@ pub(crate) async fn watch(relay: Relay) {
 struct Look {
     at: Instant,
     cpu: Option<Duration>,
-    stats: RelayStats,
+    /// Of the ticks of all rooms together, in nanoseconds.
+    tick_p99: u64,
+    sessions: usize,
+    /// By the room's name.
+    rooms: BTreeMap<String, Counts>,
+}
+
+/// What a room has counted since it was opened.
+struct Counts {
+    ticks: u64,
+    session_ticks: u64,
+    bytes: u64,
+    lost_ticks: u64,
+    desyncs: u64,
 }
 
 impl Look {
+    /// Keeps a few numbers of each room: its histogram is too large to keep one for each of many.
     fn at(relay: &Relay) -> Self {
-        Self { at: Instant::now(), cpu: cpu_time(), stats: relay.stats() }
-    }
-
-    fn sum(&self, count: impl Fn(&RoomStats) -> u64) -> u64 {
-        self.stats.rooms.iter().map(count).sum()
+        let stats = relay.stats().rooms;
+        let sessions = stats.iter().map(|room| room.sessions).sum();
+        let counts = |room: &RoomStats| Counts {
+            ticks: room.tick.into(),
+            session_ticks: room.session_ticks,
+            bytes: room.bytes,
+            lost_ticks: room.lost_ticks,
+            desyncs: room.desyncs,
+        };
+        let rooms = stats.iter().map(|room| (room.name.clone(), counts(room))).collect();
+        let ticks = stats.into_iter().map(|room| room.tick_nanos).reduce(|mut all, room| {
+            all += room;
+            all
+        });
+        let tick_p99 = ticks.map_or(0, |ticks| ticks.value_at_quantile(0.99));
+        Self { at: Instant::now(), cpu: cpu_time(), tick_p99, sessions, rooms }
     }
 
     fn line_since(&self, last: &Self) -> String {
-        let rise = |count: fn(&RoomStats) -> u64| self.sum(count).saturating_sub(last.sum(count));
+        // A room that has ended since takes nothing from the others' figures.
+        let both = || self.rooms.iter().filter_map(|(name, now)| Some((now, last.rooms.get(name)?)));
+        let rise =
+            |count: fn(&Counts) -> u64| both().map(|(now, last)| count(now).saturating_sub(count(last))).sum::<u64>();
         let seconds = (self.at - last.at).as_secs_f64();
-        let rooms = self.stats.rooms.len().max(1) as f64;
-        let hz = rise(|room| room.tick.into()) as f64 / seconds / rooms;
-        let p99 = self.stats.rooms.iter().map(|room| room.tick_nanos.value_at_quantile(0.99)).max().unwrap_or(0);
+        let hz = rise(|room| room.ticks) as f64 / seconds / both().count().max(1) as f64;
         let session_ticks = rise(|room| room.session_ticks);
         let each = |total: f64| total / session_ticks.max(1) as f64;
-        let cpu = self.cpu.zip(last.cpu).map(|(now, then)| now.saturating_sub(then).as_secs_f64() * 1e6);
+        let cpu = self.cpu.zip(last.cpu).filter(|_| session_ticks > 0);
+        let cpu = cpu.map(|(now, then)| now.saturating_sub(then).as_secs_f64() * 1e6);
         let cpu = cpu.map_or(String::new(), |micros| format!(" · {:.1} µs CPU/client·tick", each(micros)));
         let lost = rise(|room| room.lost_ticks);
         let lost = if lost > 0 { format!(" · {lost} ticks LOST") } else { String::new() };
@@ -57,9 +85,9 @@ impl Look {
         let desyncs = if desyncs > 0 { format!(" · {desyncs} DESYNCS") } else { String::new() };
         format!(
             "tick p99 {:.2} ms · {hz:.1} Hz · {} · {} · {:.0} B/client·tick{cpu}{lost}{desyncs}",
-            p99 as f64 / 1e6,
-            counted(self.stats.rooms.iter().map(|room| room.sessions).sum(), "client"),
-            counted(self.stats.rooms.len(), "room"),
+            self.tick_p99 as f64 / 1e6,
+            counted(self.sessions, "client"),
+            counted(self.rooms.len(), "room"),
             each(rise(|room| room.bytes) as f64),
         )
     }

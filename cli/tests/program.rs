@@ -113,6 +113,16 @@ fn bots_that_find_no_host_or_no_room_fail() {
 }
 
 #[test]
+fn bots_share_many_rooms_evenly() {
+    // A seat for every bot, and none to spare: two in a room that should have one, and another is refused.
+    let host = Host::start(&["--rooms", "3", "--seats", "3", "--bots", "3", "--seed", "3"]);
+    let (output, out, _) = run(&["bots", "--url", &host.socket(), "--rooms", "3", "--count", "6", "--seconds", "1"]);
+    assert!(output.status.success() && out.contains("6 of 6 bots joined") && out.contains("errors 0"), "{out}");
+    let rest = host.stop();
+    assert!(rest.starts_with("arena in 3 rooms, lobby to lobby-3, 30 Hz, seed 3, 3 bots"), "{rest}");
+}
+
+#[test]
 fn an_address_in_use_is_told_with_a_way_out() {
     let host = Host::start(&["--bots", "0"]);
     let addr = host.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -135,6 +145,7 @@ fn what_makes_no_sense_is_told() {
         (&["--tick-rate", "0"][..], "1..=1000"),
         (&["bots", "--count", "none"], "invalid value 'none'"),
         (&["dance"], "unrecognized subcommand 'dance'"),
+        (&["host", "--rooms", "1025"], "1..=1024"),
         (&["host", "--game", "chess"], "there is no game `chess`; known: arena"),
         (&["host", "--addr", "127.0.0.1:0", "--room", ""], "a room's name has 1 to 64 bytes"),
         (&["bots", "--url", "not a url"], "is not a WebSocket URL"),
@@ -150,11 +161,11 @@ fn what_makes_no_sense_is_told() {
 fn help_names_every_subcommand_and_flag() {
     let (output, out, _) = run(&["--help"]);
     assert!(output.status.success());
-    for word in ["host", "bots", "--addr", "--bots", "--seed", "--tick-rate", "--version"] {
+    for word in ["host", "bots", "--addr", "--bots", "--rooms", "--seed", "--tick-rate", "--version"] {
         assert!(out.contains(word), "{word} is missing:\n{out}");
     }
     let (_, out, _) = run(&["bots", "--help"]);
-    for word in ["--url", "--room", "--count", "--seconds", "--json"] {
+    for word in ["--url", "--room <", "--rooms", "--count", "--seconds", "--json"] {
         assert!(out.contains(word), "{word} is missing:\n{out}");
     }
 }

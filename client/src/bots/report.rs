@@ -71,13 +71,13 @@ impl Quantiles {
 pub struct Report {
     /// Bots started.
     pub bots: u64,
-    /// Bots that got into the room.
+    /// Bots that got into their room.
     pub joined: u64,
     /// Seconds from the first start to the end.
     pub seconds: f64,
     /// Snapshots applied.
     pub snapshots: u64,
-    /// WebSocket payload bytes received per bot and tick of the room.
+    /// WebSocket payload bytes received per bot and tick of its room.
     pub bytes_per_client_tick: f64,
     /// Milliseconds from one snapshot to the next.
     pub tick_interval_ms: Quantiles,

@@ -53,8 +53,8 @@ const NAMES: [&str; 24] = [
 pub struct BotsOptions {
     /// Such as `ws://127.0.0.1:7777`.
     pub url: String,
-    /// The room's name.
-    pub room: String,
+    /// The rooms' names. The bots go round: bot `i` plays in room `i % rooms.len()`; with no room there is no bot.
+    pub rooms: Vec<String>,
     /// Bots.
     pub count: usize,
     /// From the last start on; none: until the stop.
@@ -68,7 +68,7 @@ pub struct BotsOptions {
 /// How a run goes, shared with whoever shows it.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Bots in the room.
+    /// Bots in their rooms.
     pub joined: AtomicU64,
     /// Snapshots applied by all bots.
     pub snapshots: AtomicU64,
@@ -87,7 +87,7 @@ pub async fn run(
     let start = Instant::now();
     let over = watch::Sender::new(false);
     let mut bots = JoinSet::new();
-    for index in 0..options.count {
+    for (index, room) in options.rooms.iter().cycle().take(options.count).enumerate() {
         let seed = options.seed.wrapping_add(index as u64);
         let bot = Bot {
             brain: brain(seed),
@@ -103,7 +103,7 @@ pub async fn run(
         let config = ClientConfig {
             url: options.url.clone(),
             token: format!("{}.{}x{index}", name(index), options.run),
-            room: options.room.clone(),
+            room: room.clone(),
         };
         let client = Client::with_seed(config, seed)?;
         let delay = STAGGER * index as u32;
