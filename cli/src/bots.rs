@@ -26,7 +26,7 @@ pub(crate) async fn run(program: &Program, args: BotsArgs) -> Result<ExitCode, C
         run: format!("{:x}", rand::random::<u64>()),
     };
     let progress = Arc::new(Progress::default());
-    let shown = tokio::spawn(show(progress.clone(), args.count, args.seconds));
+    let shown = tokio::spawn(show(progress.clone(), args.count, options.length()));
     let report = bots::run(options, move |seed| brain(seed), progress, interrupted()).await;
     shown.abort();
     let report = report?;
@@ -41,8 +41,9 @@ pub(crate) async fn run(program: &Program, args: BotsArgs) -> Result<ExitCode, C
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn show(progress: Arc<Progress>, count: u32, seconds: u64) {
+async fn show(progress: Arc<Progress>, count: u32, length: Option<Duration>) {
     let terminal = std::io::stderr().is_terminal();
+    let seconds = length.unwrap_or_default().as_secs();
     let mut last = 0;
     for second in 1.. {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -7,14 +7,19 @@ use serde::Serialize;
 
 use crate::session::Counts;
 
-/// What one or many bots measured.
-#[derive(Clone, Debug)]
-pub(crate) struct Measures {
+/// What all bots of a run measured, together: a histogram has 190 KB, and bots come in thousands.
+#[derive(Debug)]
+pub(crate) struct Times {
     pub(crate) tick_interval: Histogram<u64>,
     pub(crate) input_to_visible: Histogram<u64>,
     pub(crate) rtt: Histogram<u64>,
     /// In thousandths of a tick.
     pub(crate) staleness: Histogram<u64>,
+}
+
+/// What one bot counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
     pub(crate) counts: Counts,
     /// Ticks from the first snapshot to the last.
     pub(crate) ticks: u64,
@@ -23,19 +28,10 @@ pub(crate) struct Measures {
     pub(crate) fault: Option<String>,
 }
 
-impl Default for Measures {
+impl Default for Times {
     fn default() -> Self {
         let empty = || Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds and digits are in range");
-        Self {
-            tick_interval: empty(),
-            input_to_visible: empty(),
-            rtt: empty(),
-            staleness: empty(),
-            counts: Counts::default(),
-            ticks: 0,
-            joined: false,
-            fault: None,
-        }
+        Self { tick_interval: empty(), input_to_visible: empty(), rtt: empty(), staleness: empty() }
     }
 }
 
@@ -106,19 +102,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn of(bots: &[Measures], seconds: f64) -> Self {
-        let mut all = Measures::default();
-        for bot in bots {
-            for (all, one) in [
-                (&mut all.tick_interval, &bot.tick_interval),
-                (&mut all.input_to_visible, &bot.input_to_visible),
-                (&mut all.rtt, &bot.rtt),
-                (&mut all.staleness, &bot.staleness),
-            ] {
-                all.add(one).expect("all histograms have the same bounds");
-            }
-            all.ticks += bot.ticks;
-        }
+    pub(crate) fn of(times: &Times, bots: &[Tally], seconds: f64) -> Self {
+        let ticks: u64 = bots.iter().map(|bot| bot.ticks).sum();
         let sum = |count: fn(&Counts) -> u64| bots.iter().map(|bot| count(&bot.counts)).sum();
         let bytes: u64 = sum(|counts| counts.bytes);
         Self {
@@ -126,11 +111,11 @@ impl Report {
             joined: bots.iter().filter(|bot| bot.joined).count() as u64,
             seconds,
             snapshots: sum(|counts| counts.snapshots),
-            bytes_per_client_tick: bytes as f64 / all.ticks.max(1) as f64,
-            tick_interval_ms: Quantiles::of_thousandths(&all.tick_interval),
-            input_to_visible_ms: Quantiles::of_thousandths(&all.input_to_visible),
-            rtt_ms: Quantiles::of_thousandths(&all.rtt),
-            staleness_ticks: Quantiles::of_thousandths(&all.staleness),
+            bytes_per_client_tick: bytes as f64 / ticks.max(1) as f64,
+            tick_interval_ms: Quantiles::of_thousandths(&times.tick_interval),
+            input_to_visible_ms: Quantiles::of_thousandths(&times.input_to_visible),
+            rtt_ms: Quantiles::of_thousandths(&times.rtt),
+            staleness_ticks: Quantiles::of_thousandths(&times.staleness),
             hash_checks: sum(|counts| counts.hash_checks),
             hash_mismatches: sum(|counts| counts.hash_mismatches),
             reconnects: sum(|counts| counts.reconnects),

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::rngs::ChaCha12Rng;
@@ -12,13 +12,16 @@ use tickwire_protocol::{Sequence, Tick};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::report::{Measures, Report, note};
+use super::report::{Report, Tally, Times, note};
 use super::{AnyBrain, View};
 use crate::driver::{Client, ClientError};
 use crate::session::{ClientConfig, Update};
 
 /// Between the starts of two bots: 500 a second, so that a large run does not look like an attack.
 const STAGGER: Duration = Duration::from_millis(2);
+
+/// Why the histograms can be had.
+const UNBROKEN: &str = "nothing panics while it holds the times";
 
 /// Names for bots, stars all of them.
 const NAMES: [&str; 24] = [
@@ -65,6 +68,13 @@ pub struct BotsOptions {
     pub run: String,
 }
 
+impl BotsOptions {
+    /// From the first start to the end; none: until the stop.
+    pub fn length(&self) -> Option<Duration> {
+        self.time.map(|time| STAGGER * self.count as u32 + time)
+    }
+}
+
 /// How a run goes, shared with whoever shows it.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -86,12 +96,15 @@ pub async fn run(
 ) -> Result<Report, ClientError> {
     let start = Instant::now();
     let over = watch::Sender::new(false);
+    let times = Arc::new(Mutex::new(Times::default()));
+    let length = options.length();
     let mut bots = JoinSet::new();
     for (index, room) in options.rooms.iter().cycle().take(options.count).enumerate() {
         let seed = options.seed.wrapping_add(index as u64);
         let bot = Bot {
             brain: brain(seed),
-            measures: Measures::default(),
+            times: times.clone(),
+            tally: Tally::default(),
             progress: progress.clone(),
             wants: None,
             rng: ChaCha12Rng::seed_from_u64(seed),
@@ -114,8 +127,8 @@ pub async fn run(
         });
     }
     let time = async {
-        match options.time {
-            Some(time) => tokio::time::sleep(STAGGER * options.count as u32 + time).await,
+        match length {
+            Some(length) => tokio::time::sleep(length).await,
             None => std::future::pending().await,
         }
     };
@@ -125,8 +138,9 @@ pub async fn run(
         () = time => {}
     }
     over.send_replace(true);
-    let measures = bots.join_all().await;
-    Ok(Report::of(&measures, start.elapsed().as_secs_f64()))
+    let tallies = bots.join_all().await;
+    let times = times.lock().expect(UNBROKEN);
+    Ok(Report::of(&times, &tallies, start.elapsed().as_secs_f64()))
 }
 
 fn name(index: usize) -> String {
@@ -139,7 +153,8 @@ fn name(index: usize) -> String {
 
 struct Bot {
     brain: Box<dyn AnyBrain>,
-    measures: Measures,
+    times: Arc<Mutex<Times>>,
+    tally: Tally,
     progress: Arc<Progress>,
     /// What the brain wants, and when the player's hand is as far.
     wants: Option<(Instant, Vec<u8>)>,
@@ -153,7 +168,7 @@ struct Bot {
 }
 
 impl Bot {
-    async fn play(mut self, mut client: Client, mut over: watch::Receiver<bool>) -> Measures {
+    async fn play(mut self, mut client: Client, mut over: watch::Receiver<bool>) -> Tally {
         let mut turned_away = 0;
         loop {
             let due = self.wants.as_ref().map(|(due, _)| *due);
@@ -178,15 +193,15 @@ impl Bot {
             }
         }
         // Before the farewell: what it costs is not the game's.
-        self.measures.counts = client.counts();
-        self.measures.counts.errors += turned_away;
-        self.measures.ticks = self.first_tick.map_or(0, |first| u64::from(client.tick().saturating_sub(first)));
+        self.tally.counts = client.counts();
+        self.tally.counts.errors += turned_away;
+        self.tally.ticks = self.first_tick.map_or(0, |first| u64::from(client.tick().saturating_sub(first)));
         client.leave().await;
-        self.measures
+        self.tally
     }
 
     fn fault(&mut self, fault: String) {
-        self.measures.fault.get_or_insert(fault);
+        self.tally.fault.get_or_insert(fault);
     }
 
     async fn handle(&mut self, client: &mut Client, update: Update) {
@@ -197,7 +212,7 @@ impl Bot {
                     self.fault("the room plays another game than this bot".into());
                 }
                 self.progress.joined.fetch_add(1, Ordering::Relaxed);
-                self.measures.joined = true;
+                self.tally.joined = true;
                 self.in_room = true;
                 self.last = None;
                 self.wants = None;
@@ -218,20 +233,21 @@ impl Bot {
         let (Some(replica), Some(seat)) = (client.replica(), client.seat()) else { return };
         self.progress.snapshots.fetch_add(1, Ordering::Relaxed);
         self.first_tick.get_or_insert(tick);
-        let measures = &mut self.measures;
+        let consumed = replica.consumed(seat).unwrap_or(0);
+        let mut times = self.times.lock().expect(UNBROKEN);
         if let Some(last) = self.last.replace(now) {
-            note(&mut measures.tick_interval, now - last);
+            note(&mut times.tick_interval, now - last);
         }
         if let Some(server) = client.server_tick() {
-            measures.staleness.saturating_record(((server - f64::from(tick)).max(0.0) * 1000.0) as u64);
+            times.staleness.saturating_record(((server - f64::from(tick)).max(0.0) * 1000.0) as u64);
         }
         if let Some(rtt) = client.rtt() {
-            note(&mut measures.rtt, rtt);
+            note(&mut times.rtt, rtt);
         }
-        let consumed = replica.consumed(seat).unwrap_or(0);
         while let Some((_, sent)) = self.sent.pop_front_if(|(sequence, _)| *sequence <= consumed) {
-            note(&mut measures.input_to_visible, now - sent);
+            note(&mut times.input_to_visible, now - sent);
         }
+        drop(times);
         let record = self.brain.think_record(&View { replica, seat, tick });
         // A player's key is pressed at any time, and not when a snapshot comes.
         let period = client.welcome().map_or(Duration::ZERO, |welcome| {
