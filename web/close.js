@@ -10,6 +10,7 @@ const TABLE = {
   1002: { retry: false, reason: "the WebSocket protocol was broken" },
   1003: { retry: false, reason: "text on a binary session" },
   1006: { retry: true, reason: "the connection was lost" },
+  1007: { retry: false, reason: "a text that is not UTF-8" },
   1009: { retry: false, reason: "the message is too big" },
   1011: { retry: true, reason: "internal error" },
   4400: { retry: false, reason: "malformed message" },

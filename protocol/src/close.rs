@@ -11,6 +11,8 @@ pub enum CloseCode {
     Protocol,
     /// A text message on a binary session.
     Unsupported,
+    /// A text message is not UTF-8.
+    NotUtf8,
     /// A message above the size cap.
     TooBig,
     /// A bug in the server.
@@ -45,6 +47,7 @@ const TABLE: &[(CloseCode, u16, bool, &str)] = &[
     (CloseCode::GoingAway, 1001, true, "the server is going away"),
     (CloseCode::Protocol, 1002, false, "the WebSocket protocol was broken"),
     (CloseCode::Unsupported, 1003, false, "text on a binary session"),
+    (CloseCode::NotUtf8, 1007, false, "a text that is not UTF-8"),
     (CloseCode::TooBig, 1009, false, "the message is too big"),
     (CloseCode::Internal, 1011, true, "internal error"),
     (CloseCode::Malformed, 4400, false, "malformed message"),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossbeam_channel::Sender;
-use tickwire_protocol::{CloseCode, ErrorReply, Input, ResumeToken, Resync, Schema};
+use tickwire_protocol::{CloseCode, ErrorReply, Input, ResumeToken, Schema};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
+use crate::lag::Want;
 use crate::seat::{Link, SessionId};
 use crate::stats::RoomInfo;
 
@@ -19,7 +20,7 @@ pub(crate) enum Command {
     /// A player's input.
     Input { session: SessionId, input: Input, permit: Permit },
     /// A session's replica must be brought up to date.
-    Resync { session: SessionId, resync: Resync },
+    Resync { session: SessionId, want: Want },
     /// A player gives the seat up.
     Leave { session: SessionId },
     /// A session's connection is gone.

@@ -20,9 +20,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// From our close frame to the peer's. Default 1 s, a few round trips: then the connection is dropped.
     pub close_timeout: Duration,
-    /// Between pings. Default 2 s: often enough for a round trip that is of now, and too seldom to cost anything.
+    /// From the last sign of life to a ping, and from that to the next. Default 2 s: three fit before the peer is given up.
     pub heartbeat: Duration,
-    /// Without a sign of life (a message, a pong, waiting bytes that the socket takes) before eviction. Default 6 s: two lost pings and a slow third.
+    /// Without a sign of life (a message, a pong, bytes that had waited and that the peer accepts) before eviction. Default 6 s: two lost pings and a slow third.
     pub unresponsive: Duration,
     /// From shutdown to the end of the last session. Default 10 s: what service managers wait at least before they kill.
     pub shutdown_timeout: Duration,
@@ -48,6 +48,12 @@ pub struct Config {
     pub outbox_bytes: usize,
     /// Frames beyond which no snapshot waits for a session's socket. Default 32: about a second.
     pub outbox_frames: usize,
+    /// How old the oldest snapshot that a client has not acknowledged may become, a round trip allowed for, before the session holds. Default
+    /// 500 ms: longer than a hiccup of a mobile network, and about what a player bears.
+    pub lag: Duration,
+    /// Resyncs of a room sent at one tick; the others wait their turn. Default 64: a thousand clients that come back at once are let in within
+    /// half a second at 30 Hz, and nobody else's snapshots wait for them.
+    pub resyncs_per_tick: usize,
     /// Bytes that the kernel may hold for a session (`SO_SNDBUF`; Linux doubles it). Default 32 KiB: what it holds can't be taken
     /// back, and is stale when it arrives.
     pub send_buffer: usize,
@@ -55,8 +61,8 @@ pub struct Config {
     pub waiting_inputs: u32,
     /// Connections at once. Default 8,192: some 200 MB of memory.
     pub connections: usize,
-    /// Connections at once that have not shown a valid token. Default 256: a storm of reconnections passes in seconds, and a flood of
-    /// silent ones stays small.
+    /// Connections at once that have not shown a valid token; when one more comes, the oldest is closed. Default 256: a storm of reconnections
+    /// passes in seconds, and a flood of silent ones stays small.
     pub unauthenticated: usize,
     /// Connections at once from one address (of IPv6: from one /64). Default 32: a household, a school's room.
     pub address_connections: u32,
@@ -78,10 +84,13 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Threads that run rooms. Default: one per core.
     pub workers: usize,
+    /// Threads that send what rooms publish. Default: one per core.
+    pub fanout_threads: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             handshake_timeout: Duration::from_secs(3),
             lookup_timeout: Duration::from_secs(5),
@@ -100,6 +109,8 @@ impl Default for Config {
             bytes: Rate { per_second: 32 * 1024, burst: 64 * 1024 },
             outbox_bytes: 64 * 1024,
             outbox_frames: 32,
+            lag: Duration::from_millis(500),
+            resyncs_per_tick: 64,
             send_buffer: 32 * 1024,
             waiting_inputs: 32,
             connections: 8192,
@@ -112,7 +123,8 @@ impl Default for Config {
             rooms: 1024,
             seat_hold: Duration::from_secs(20),
             origins: Vec::new(),
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: cores,
+            fanout_threads: cores,
         }
     }
 }
@@ -144,6 +156,7 @@ impl Config {
             ("heartbeat", self.heartbeat),
             ("unresponsive", self.unresponsive),
             ("shutdown_timeout", self.shutdown_timeout),
+            ("lag", self.lag),
         ] {
             if !(Duration::from_millis(1)..=day).contains(&time) {
                 return Err(ConfigError::Time(name));
@@ -169,6 +182,8 @@ impl Config {
             ("address_failures", self.address_failures as usize, MANY),
             ("rooms", self.rooms, MANY),
             ("workers", self.workers, 1024),
+            ("fanout_threads", self.fanout_threads, 1024),
+            ("resyncs_per_tick", self.resyncs_per_tick, MANY),
         ] {
             if !(1..=most).contains(&number) {
                 return Err(ConfigError::Number(name));
@@ -191,10 +206,20 @@ impl Config {
         Ok(())
     }
 
+    /// The rate of WebSocket frames that a client may send, in a room of this tick rate or in none: all that could be messages within the
+    /// limits, or beyond them but borne with.
+    pub(crate) fn frames(&self, tick_rate: Option<u32>) -> Rate {
+        let inputs = tick_rate.map_or(Rate { per_second: 0, burst: 0 }, |rate| self.inputs(rate));
+        let sum = |part: fn(&Rate) -> u32| {
+            [inputs, self.control_messages, self.excess].iter().fold(0u32, |sum, rate| sum.saturating_add(part(rate)))
+        };
+        Rate { per_second: sum(|rate| rate.per_second), burst: sum(|rate| rate.burst) }
+    }
+
     /// The rate of inputs that a room of this tick rate allows.
     pub(crate) fn inputs(&self, tick_rate: u32) -> Rate {
-        let per_second = self.inputs_per_tick * tick_rate;
-        Rate { per_second, burst: 2 * per_second }
+        let per_second = self.inputs_per_tick.saturating_mul(tick_rate);
+        Rate { per_second, burst: per_second.saturating_mul(2) }
     }
 }
 

@@ -3,24 +3,32 @@
 //! Write a [`Game`], open rooms of it in a [`Relay`], and serve. The path of an input runs down from the socket: `driver/socket` →
 //! `session` → the room's queue → `room` → the game's systems. A snapshot's path runs down too: `room` → `fanout` → `outbox` → socket.
 
+#[cfg(test)]
+extern crate self as tickwire;
+
 mod auth;
 mod command;
 mod config;
 mod driver;
 mod fanout;
+mod frame;
+mod frames;
 mod gate;
+mod lag;
 mod limit;
 mod lobby;
 mod outbox;
 mod place;
+mod resyncs;
 mod room;
 mod seat;
 mod session;
 mod stats;
+mod strangers;
 
 pub use auth::{AuthError, Authenticator, DevelopmentTokens, Verdict};
 pub use config::{Config, ConfigError};
-pub use driver::{Page, Relay, RelayBuilder};
+pub use driver::{Ended, Incoming, Page, Relay, RelayBuilder, Socket};
 pub use limit::Rate;
 pub use lobby::OpenError;
 pub use stats::{RelayStats, RoomStats};

@@ -1,16 +1,17 @@
 //! The rooms of a relay, by name.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::unbounded;
 use tickwire_protocol::{CloseCode, MAX_ROOM_NAME};
 use tickwire_sim::AnySim;
 
 use crate::command::{Command, RoomHandle};
-use crate::room::Room;
+use crate::fanout::{Audience, Fanout};
+use crate::room::{Room, Terms};
 use crate::stats::{RoomInfo, RoomStats};
 
 /// Why a room could not be opened.
@@ -32,12 +33,14 @@ pub enum OpenError {
 pub(crate) struct Lobby {
     rooms: Mutex<BTreeMap<String, RoomHandle>>,
     capacity: usize,
-    seat_hold: Duration,
+    terms: Terms,
+    fanout: Fanout,
+    next_room: AtomicU64,
 }
 
 impl Lobby {
-    pub(crate) fn new(capacity: usize, seat_hold: Duration) -> Self {
-        Self { rooms: Mutex::default(), capacity, seat_hold }
+    pub(crate) fn new(capacity: usize, terms: Terms, fanout: Fanout) -> Self {
+        Self { rooms: Mutex::default(), capacity, terms, fanout, next_room: AtomicU64::new(0) }
     }
 
     /// A new room around `sim`, for a worker to run from `now` on.
@@ -54,9 +57,10 @@ impl Lobby {
             return Err(OpenError::Full(self.capacity));
         }
         let (sender, receiver) = unbounded();
-        let info = Arc::new(RoomInfo::new(name, sim.options().tick_rate, now, sim.tick()));
+        let info = Arc::new(RoomInfo::new(name, sim.options(), now, sim.tick()));
         rooms.insert(name.to_owned(), RoomHandle { info: info.clone(), commands: sender });
-        Ok(Room::new(sim, receiver, info, self.seat_hold, now))
+        let audience = Audience::new(self.next_room.fetch_add(1, Ordering::Relaxed), self.fanout.clone());
+        Ok(Room::new(sim, receiver, info, audience, self.terms, now))
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<RoomHandle> {

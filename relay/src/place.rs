@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use tickwire_protocol::{Input, ResumeToken, Resync};
+use tickwire_protocol::{Input, ResumeToken};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
 use crate::command::{Command, JoinReply, Permit, RoomHandle};
+use crate::lag::Want;
 use crate::outbox::Outbox;
 use crate::seat::{Link, SessionId};
+use crate::stats::count;
 
 /// What a session has of the room that it is in, or wants to be in.
 #[derive(Debug)]
@@ -30,7 +32,8 @@ impl Place {
         resume: Option<ResumeToken>,
         (session, outbox): (SessionId, &Arc<Outbox>),
     ) -> (Self, oneshot::Receiver<JoinReply>) {
-        let link = Link { session, stay: outbox.enter(), outbox: outbox.clone() };
+        let stay = outbox.enter(room.info.tick_rate, room.info.snapshot_every);
+        let link = Link { session, stay, outbox: outbox.clone() };
         let (reply, answer) = oneshot::channel();
         room.send(Command::Join { player, resume, link, reply });
         (Self { room, session, outbox: outbox.clone(), waiting: Arc::default(), left: false }, answer)
@@ -43,9 +46,14 @@ impl Place {
         true
     }
 
+    /// Counts that the client's replica was not the room's.
+    pub(crate) fn desynced(&self) {
+        count(&self.room.info.counters.desyncs, 1);
+    }
+
     /// Asks for what brings the replica up to date.
-    pub(crate) fn resync(&self, resync: Resync) {
-        self.room.send(Command::Resync { session: self.session, resync });
+    pub(crate) fn resync(&self, want: Want) {
+        self.room.send(Command::Resync { session: self.session, want });
     }
 
     /// Gives the seat up.

@@ -1,19 +1,22 @@
 //! One running match and the sessions in it: commands in, a tick, frames out. A worker runs it when its tick is due.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use tickwire_protocol::{CloseCode, ErrorCode, ErrorReply, Input, ResumeToken, SeatId, ServerMessage, Tick, Welcome};
-use tickwire_sim::{AnySim, FULL_RATE, JoinError, Pace, Player};
+use tickwire_sim::{AnySim, Every, FULL_RATE, JoinError, Pace, Player};
 use tokio::sync::oneshot;
 
 use crate::command::{Command, JoinReply, Joined};
-use crate::fanout::{Resyncs, Sent, publish_delta, publish_events};
-use crate::outbox::frame;
-use crate::seat::{Holders, Link};
-use crate::stats::RoomInfo;
+use crate::fanout::{Audience, Publication, Snapshot};
+use crate::frame::frame;
+use crate::lag::{STREAMS, Want};
+use crate::resyncs::Resyncs;
+use crate::seat::{Holders, Link, SessionId};
+use crate::stats::{RoomInfo, count};
 
 /// A room ends here, before its tick would wrap: after 4.5 years at 30 Hz.
 const LAST_TICK: Tick = Tick::MAX - 2;
@@ -33,11 +36,22 @@ pub(crate) struct Room {
     sim: Box<dyn AnySim>,
     pace: Pace,
     holders: Holders,
+    audience: Audience,
+    /// What each session rides.
+    riders: BTreeMap<SessionId, Every>,
     resyncs: Resyncs,
     commands: Receiver<Command>,
     info: Arc<RoomInfo>,
-    /// Ticks that a seat is held without a session, and the same in milliseconds.
-    hold: (u32, u32),
+    terms: Terms,
+}
+
+/// What a relay grants its rooms' sessions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How long a seat is held without a session.
+    pub(crate) seat_hold: Duration,
+    /// Sessions that get a resync at one tick.
+    pub(crate) resyncs_per_tick: usize,
 }
 
 impl Room {
@@ -46,16 +60,13 @@ impl Room {
         sim: Box<dyn AnySim>,
         commands: Receiver<Command>,
         info: Arc<RoomInfo>,
-        seat_hold: std::time::Duration,
+        audience: Audience,
+        terms: Terms,
         start: Instant,
     ) -> Self {
-        let rate = sim.options().tick_rate;
-        let hold_ms = u32::try_from(seat_hold.as_millis()).unwrap_or(u32::MAX);
-        let hold_ticks = u64::from(hold_ms) * u64::from(rate) / 1000;
-        let hold = (u32::try_from(hold_ticks).unwrap_or(u32::MAX), hold_ms);
-        let (holders, resyncs) = Default::default();
-        let pace = Pace::new(rate, start, sim.tick());
-        let mut room = Self { pace, sim, holders, resyncs, commands, info, hold };
+        let pace = Pace::new(sim.options().tick_rate, start, sim.tick());
+        let (holders, riders, resyncs) = Default::default();
+        let mut room = Self { pace, sim, holders, audience, riders, resyncs, commands, info, terms };
         room.count_sessions();
         room
     }
@@ -83,7 +94,7 @@ impl Room {
                 self.end(code, &reason);
                 return Next::End;
             }
-            self.handle(command);
+            self.handle(now, command);
         }
         if self.sim.tick() >= LAST_TICK {
             self.end(CloseCode::GoingAway, "the room has run its last tick");
@@ -92,11 +103,8 @@ impl Room {
         for seat in self.holders.expired(self.sim.tick()) {
             self.give_up(seat);
         }
-        if self.sim.step().is_some() {
-            self.publish();
-        }
-        let sent = publish_events(&self.holders, &*self.sim);
-        self.count_sent(sent);
+        self.sim.step();
+        self.publish();
         Next::Tick
     }
 
@@ -108,37 +116,38 @@ impl Room {
     fn end(&mut self, code: CloseCode, reason: &str) {
         self.info.closed.store(true, Ordering::Relaxed);
         self.info.sessions.store(0, Ordering::Relaxed);
-        self.holders.links().for_each(|(_, link)| link.end(code, reason));
+        self.audience.end(code, reason);
     }
 
+    /// Hands what the tick says to the fan-out.
     fn publish(&mut self) {
-        let tick = self.sim.tick();
-        let resyncs = self.resyncs.publish(&mut *self.sim, tick);
-        self.count_sent(resyncs);
-        if let Some(delta) = self.sim.delta(FULL_RATE) {
-            let sent = publish_delta(&self.holders, delta);
-            self.count_sent(sent);
+        let mut publication = Publication::of_events(&*self.sim);
+        if self.audience.is_behind() {
+            count(&self.info.counters.snapshots_left_out, 1);
+        } else {
+            publication.resyncs = self.resyncs.take(&mut *self.sim, self.terms.resyncs_per_tick);
+            let delta = |every| self.sim.delta(every).map(|delta| Snapshot::of_delta(every, delta));
+            publication.deltas = STREAMS.into_iter().filter_map(delta).collect();
         }
+        self.audience.publish(publication, &self.info);
     }
 
-    fn handle(&mut self, command: Command) {
+    fn handle(&mut self, now: Instant, command: Command) {
         match command {
             Command::Join { player, resume, link, reply } => match self.join(&player, resume, &link) {
-                Ok((seat, token)) => self.let_in(seat, token, link, reply),
+                Ok((seat, token)) => self.let_in(now, seat, token, link, reply),
                 // If nobody listens any more, nobody has to know.
                 Err(refusal) => drop(reply.send(Err(refusal))),
             },
             Command::Input { session, input, permit } => {
                 if let Some(seat) = self.holders.of_session(session) {
-                    self.input(seat, &input);
+                    self.input(now, seat, &input);
                 }
                 drop(permit);
             }
-            Command::Resync { session, resync } => {
-                count(&self.info.counters.desyncs, resync.desync.into());
-                if let Some(link) = self.holders.of_session(session).and_then(|seat| self.holders.link(seat)) {
-                    let link = link.clone();
-                    self.want_resync(resync.base, link);
+            Command::Resync { session, want } => {
+                if self.riders.contains_key(&session) {
+                    self.want_resync(session, want);
                 }
             }
             // A session without a seat was refused one, or another of the same player has taken it.
@@ -176,20 +185,29 @@ impl Room {
         };
         let (token, replaced) = self.holders.connect(seat, &player.id, link.clone());
         if let Some(old) = replaced {
+            self.forget(old.session);
             old.end(CloseCode::Replaced, CloseCode::Replaced.reason());
         }
         Ok((seat, token))
     }
 
     /// Tells the session first and the client then, so that the session knows of its seat before the client can speak of it.
-    fn let_in(&mut self, seat: SeatId, token: ResumeToken, link: Link, reply: oneshot::Sender<JoinReply>) {
+    fn let_in(
+        &mut self,
+        now: Instant,
+        seat: SeatId,
+        token: ResumeToken,
+        link: Link,
+        reply: oneshot::Sender<JoinReply>,
+    ) {
         let (schema, tick_rate) = (self.sim.schema().clone(), self.sim.options().tick_rate);
         // If nobody listens any more, the session's loss is the next thing heard of it.
         let _ = reply.send(Ok(Joined { schema, tick_rate }));
         let welcome = ServerMessage::Welcome(Box::new(self.welcome(seat, token)));
-        link.push(frame(|out| welcome.encode(out)));
-        self.count_sessions();
-        self.want_resync(None, link);
+        link.push(now, frame(|out| welcome.encode(out)));
+        let session = link.session;
+        self.audience.add(seat, link);
+        self.want_resync(session, Want { base: None, every: FULL_RATE });
     }
 
     fn welcome(&self, seat: SeatId, resume: ResumeToken) -> Welcome {
@@ -203,13 +221,13 @@ impl Room {
             input_ahead: options.input_ahead,
             input_behind: options.input_behind,
             resume,
-            resume_ms: self.hold.1,
+            resume_ms: u32::try_from(self.terms.seat_hold.as_millis()).unwrap_or(u32::MAX),
             schema_hash: self.sim.schema().hash(),
             schema: self.sim.schema().clone(),
         }
     }
 
-    fn input(&mut self, seat: SeatId, input: &Input) {
+    fn input(&mut self, now: Instant, seat: SeatId, input: &Input) {
         count(&self.info.counters.inputs, 1);
         if let Err(error) = self.sim.input_record(seat, input.sequence, input.tick, &input.record) {
             count(&self.info.counters.inputs_refused, 1);
@@ -217,56 +235,64 @@ impl Room {
             let (tick, second) = (self.sim.tick(), self.sim.options().tick_rate);
             if let Some(link) = self.holders.link_to_warn(seat, tick, second) {
                 let reply = ServerMessage::Error(refusal(ErrorCode::InputRefused, &error.to_string()));
-                link.push(frame(|out| reply.encode(out)));
+                link.push(now, frame(|out| reply.encode(out)));
             }
         }
     }
 
-    fn want_resync(&mut self, base: Option<Tick>, link: Link) {
+    fn want_resync(&mut self, session: SessionId, want: Want) {
         count(&self.info.counters.resyncs, 1);
-        self.resyncs.want(self.sim.resync_base(FULL_RATE, base), link);
+        self.riders.insert(session, want.every);
+        self.count_sessions();
+        self.resyncs.want(session, want);
     }
 
     fn give_up(&mut self, seat: SeatId) {
-        self.holders.remove(seat);
+        if let Some(session) = self.holders.remove(seat) {
+            self.forget(session);
+        }
         self.sim.leave(seat);
-        self.count_sessions();
     }
 
     fn lose(&mut self, seat: SeatId) {
-        self.holders.lose(seat, self.sim.tick().saturating_add(self.hold.0));
+        if let Some(session) = self.holders.lose(seat, self.sim.tick().saturating_add(self.hold_ticks())) {
+            self.forget(session);
+        }
         self.sim.set_connected(seat, false);
+    }
+
+    fn hold_ticks(&self) -> u32 {
+        let ticks = self.terms.seat_hold.as_millis() * u128::from(self.sim.options().tick_rate) / 1000;
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
+    /// A session is no longer in the room.
+    fn forget(&mut self, session: SessionId) {
+        self.audience.remove(session);
+        self.riders.remove(&session);
+        self.resyncs.forget(session);
         self.count_sessions();
     }
 
-    /// Counts the sessions; nothing is encoded while there are none.
+    /// Counts the sessions, and keeps those streams open that have some: nothing is encoded that nobody hears.
     fn count_sessions(&mut self) {
-        let count = self.holders.links().count();
-        self.info.sessions.store(count, Ordering::Relaxed);
-        match count {
-            0 => {
-                self.sim.close_stream(FULL_RATE);
-                self.resyncs.clear();
+        self.info.sessions.store(self.riders.len(), Ordering::Relaxed);
+        let slow = self.riders.values().filter(|&&every| every != FULL_RATE).count();
+        self.info.slow_sessions.store(slow, Ordering::Relaxed);
+        for every in STREAMS {
+            match self.riders.values().any(|&rides| rides == every) {
+                true => self.sim.open_stream(every),
+                false => self.sim.close_stream(every),
             }
-            _ => self.sim.open_stream(FULL_RATE),
         }
     }
 
-    fn count_sent(&self, sent: Sent) {
-        count(&self.info.counters.bytes, sent.bytes);
-        count(&self.info.counters.session_ticks, sent.sessions);
-    }
-
-    /// Notes that the tick due at `due` has taken so long.
-    pub(crate) fn ticked(&self, due: Instant, took: std::time::Duration) {
-        self.info.ticked(self.sim.tick(), due, took);
+    /// Notes that the tick due at `due` has begun at `begun` and taken so long.
+    pub(crate) fn ticked(&self, due: Instant, begun: Instant, took: Duration) {
+        self.info.ticked(self.sim.tick(), due, begun, took);
     }
 }
 
 fn refusal(code: ErrorCode, message: &str) -> ErrorReply {
     ErrorReply { code, message: message.to_owned(), retry_ms: None }
-}
-
-fn count(counter: &AtomicU64, more: u64) {
-    counter.fetch_add(more, Ordering::Relaxed);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use rand::TryRng as _;
@@ -9,6 +10,7 @@ use rand::rngs::SysRng;
 use subtle::ConstantTimeEq as _;
 use tickwire_protocol::{CloseCode, ResumeToken, SeatId, Tick};
 
+use crate::fanout::Snapshot;
 use crate::outbox::{Outbox, Stay};
 
 /// A session's number in its relay, never used twice.
@@ -24,18 +26,18 @@ pub(crate) struct Link {
 
 impl Link {
     /// See [`Outbox::push`].
-    pub(crate) fn push(&self, frame: Bytes) {
-        self.outbox.push_from(self.stay, frame);
+    pub(crate) fn push(&self, now: Instant, frame: Bytes) {
+        self.outbox.push_from(now, self.stay, frame);
     }
 
-    /// See [`Outbox::push_snapshot`].
-    pub(crate) fn push_snapshot(&self, frame: &Bytes, base: Option<Tick>, tick: Tick) -> bool {
-        self.outbox.push_snapshot(self.stay, frame, base, tick)
+    /// See [`Outbox::offer`].
+    pub(crate) fn offer(&self, now: Instant, deltas: &[Snapshot]) -> usize {
+        self.outbox.offer(now, self.stay, deltas)
     }
 
-    /// See [`Outbox::rebase`].
-    pub(crate) fn rebase(&self, base: Option<Tick>) {
-        self.outbox.rebase(self.stay, base);
+    /// See [`Outbox::put_resync`].
+    pub(crate) fn put_resync(&self, now: Instant, resync: &Snapshot) -> usize {
+        self.outbox.put_resync(now, self.stay, resync)
     }
 
     /// See [`Outbox::end_from`].
@@ -103,32 +105,28 @@ impl Holders {
         self.sessions.get(&session).copied()
     }
 
-    /// Holds the seat until a tick for a player whose connection was lost.
-    pub(crate) fn lose(&mut self, seat: SeatId, until: Tick) {
-        let Some(holder) = self.seats.get_mut(&seat) else { return };
-        if let Hold::Connected(link) = std::mem::replace(&mut holder.hold, Hold::Lost { until }) {
-            self.sessions.remove(&link.session);
-        }
+    /// Holds the seat until a tick for a player whose connection was lost: that of the returned session.
+    pub(crate) fn lose(&mut self, seat: SeatId, until: Tick) -> Option<SessionId> {
+        let hold = std::mem::replace(&mut self.seats.get_mut(&seat)?.hold, Hold::Lost { until });
+        self.disconnect(hold)
     }
 
-    pub(crate) fn remove(&mut self, seat: SeatId) {
-        if let Some(Holder { hold: Hold::Connected(link), .. }) = self.seats.remove(&seat) {
-            self.sessions.remove(&link.session);
-        }
+    /// Gives the seat up, and returns the session that held it.
+    pub(crate) fn remove(&mut self, seat: SeatId) -> Option<SessionId> {
+        let holder = self.seats.remove(&seat)?;
+        self.disconnect(holder.hold)
+    }
+
+    fn disconnect(&mut self, hold: Hold) -> Option<SessionId> {
+        let Hold::Connected(link) = hold else { return None };
+        self.sessions.remove(&link.session);
+        Some(link.session)
     }
 
     /// The seats that nobody came back for by this tick.
     pub(crate) fn expired(&self, tick: Tick) -> Vec<SeatId> {
         let expired = |holder: &Holder| matches!(holder.hold, Hold::Lost { until } if until <= tick);
         self.seats.iter().filter(|(_, holder)| expired(holder)).map(|(&seat, _)| seat).collect()
-    }
-
-    /// The connected sessions, by seat.
-    pub(crate) fn links(&self) -> impl Iterator<Item = (SeatId, &Link)> {
-        self.seats.iter().filter_map(|(&seat, holder)| match &holder.hold {
-            Hold::Connected(link) => Some((seat, link)),
-            Hold::Lost { .. } => None,
-        })
     }
 
     pub(crate) fn link(&self, seat: SeatId) -> Option<&Link> {

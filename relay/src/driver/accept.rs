@@ -4,21 +4,32 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode};
 use socket2::SockRef;
 use tickwire_protocol::CloseCode;
 use tickwire_sim::{Game, Sim, SimOptions};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::http::{self, Page, Permits};
+use super::http::{self, Page};
+use super::transport::Transport;
+use super::upgrade::{Rejection, upgrade};
 use super::worker::Workers;
+use super::{now, senders};
 use crate::auth::{Authenticator, DevelopmentTokens};
 use crate::config::{Config, ConfigError};
-use crate::gate::{Barred, Gate};
+use crate::fanout::{Fanout, Op};
+use crate::gate::{Barred, Gate, Visit};
 use crate::lobby::{Lobby, OpenError};
+use crate::room::Terms;
 use crate::stats::RelayStats;
+use crate::strangers::{Stranger, Strangers};
 
 /// How long to wait when the system has no more sockets to give.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -40,7 +51,7 @@ pub(super) struct Shared {
     /// Whether the relay is shutting down.
     pub(super) closing: watch::Sender<bool>,
     connections: Arc<Semaphore>,
-    unauthenticated: Arc<Semaphore>,
+    pub(super) strangers: Arc<Strangers>,
     pub(super) gate: Arc<Gate>,
     workers: Workers,
 }
@@ -78,24 +89,33 @@ impl RelayBuilder {
     /// The [`Config`] makes no sense.
     pub fn build(self) -> Result<Relay, ConfigError> {
         self.config.check()?;
+        let (shared, shards) = self.assemble();
+        senders::start_all(shards);
+        Ok(Relay { shared: Arc::new(shared) })
+    }
+
+    /// All but the threads that send.
+    pub(super) fn assemble(self) -> (Shared, Vec<Receiver<Op>>) {
         let config = Arc::new(self.config);
         let authenticator = self.authenticator.unwrap_or_else(|| {
             tracing::warn!("every token is believed: give the relay an authenticator before strangers can reach it");
             Box::new(DevelopmentTokens)
         });
+        let (fanout, shards) = Fanout::new(config.fanout_threads);
+        let terms = Terms { seat_hold: config.seat_hold, resyncs_per_tick: config.resyncs_per_tick };
         let shared = Shared {
-            lobby: Lobby::new(config.rooms, config.seat_hold),
+            lobby: Lobby::new(config.rooms, terms, fanout),
             authenticator,
             pages: self.pages,
             next_session: AtomicU64::new(1),
             closing: watch::Sender::new(false),
             connections: Arc::new(Semaphore::new(config.connections)),
-            unauthenticated: Arc::new(Semaphore::new(config.unauthenticated)),
+            strangers: Arc::new(Strangers::new(config.unauthenticated)),
             gate: Arc::new(Gate::new(&config)),
             workers: Workers::new(config.workers),
             config,
         };
-        Ok(Relay { shared: Arc::new(shared) })
+        (shared, shards)
     }
 }
 
@@ -114,7 +134,7 @@ impl Relay {
     /// As [`Sim::new`].
     pub fn open<G: Game>(&self, name: &str, game: impl Into<Arc<G>>, options: SimOptions) -> Result<(), OpenError> {
         let sim = Box::new(Sim::new(game, options));
-        let room = self.shared.lobby.open(name, sim, Instant::now())?;
+        let room = self.shared.lobby.open(name, sim, std::time::Instant::now())?;
         self.shared.workers.run(room);
         Ok(())
     }
@@ -148,7 +168,7 @@ impl Relay {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.accept(stream, peer.ip()),
+                Ok((stream, peer)) => self.accept_tcp(stream, peer.ip()),
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -165,17 +185,43 @@ impl Relay {
         Ok(())
     }
 
-    fn accept(&self, stream: TcpStream, peer: IpAddr) {
+    /// Serves one connection that the embedder has accepted, from its first HTTP request on: TCP, TLS, or whatever carries bytes both ways.
+    /// `peer` is the address that it counts for. It ends with the relay. Call it in a tokio runtime.
+    pub fn accept<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, stream: S, peer: IpAddr) {
+        self.accept_transport(Transport::of(stream), peer);
+    }
+
+    /// Answers a request of an embedder's own HTTP server for a WebSocket: with 101, and serves the connection from then on, or with why
+    /// not. Works with every server on `hyper` 1 that lets connections be upgraded. Call it in a tokio runtime.
+    pub fn upgrade<B>(&self, request: &mut Request<B>, peer: IpAddr) -> Response<Full<Bytes>> {
+        upgrade(request, &self.shared, || self.shared.permits(peer).map_err(NotAdmitted::rejection))
+    }
+
+    fn accept_tcp(&self, stream: TcpStream, peer: IpAddr) {
+        // The relay works without any of these: later, and with staler snapshots.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_send_buffer_size(self.shared.config.send_buffer);
+        self.accept_transport(Transport::Tcp(stream), peer);
+    }
+
+    fn accept_transport(&self, transport: Transport, peer: IpAddr) {
         match self.shared.permits(peer) {
-            Ok(permits) => {
-                // The relay works without either: later, and with staler snapshots.
-                let _ = stream.set_nodelay(true);
-                let _ = SockRef::from(&stream).set_send_buffer_size(self.shared.config.send_buffer);
-                tokio::spawn(http::serve(stream, self.shared.clone(), permits));
-            }
+            Ok(permits) => drop(tokio::spawn(http::serve(transport, self.shared.clone(), permits))),
             Err(reason) => tracing::debug!(%peer, %reason, "a connection was refused"),
         }
     }
+}
+
+/// What a connection counts against while it lasts.
+pub(super) struct Permits {
+    /// One of all connections.
+    pub(super) connection: OwnedSemaphorePermit,
+    /// One of those that have not shown a token.
+    pub(super) stranger: Stranger,
+    /// One of its address's.
+    pub(super) visit: Visit,
+    /// Who is at the other end: a client or a proxy.
+    pub(super) peer: IpAddr,
 }
 
 /// Why a connection is closed at once.
@@ -187,18 +233,25 @@ enum NotAdmitted {
     Barred(#[from] Barred),
 }
 
+impl NotAdmitted {
+    fn rejection(self) -> Rejection {
+        match self {
+            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "too many connections are open\n"),
+            Self::Barred(_) => (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n"),
+        }
+    }
+}
+
 impl Shared {
     /// What a new connection counts against, or why there can be none.
     fn permits(&self, peer: IpAddr) -> Result<Permits, NotAdmitted> {
-        let full = |_| NotAdmitted::Full;
-        let connection = self.connections.clone().try_acquire_owned().map_err(full)?;
-        let unauthenticated = self.unauthenticated.clone().try_acquire_owned().map_err(full)?;
+        let connection = self.connections.clone().try_acquire_owned().map_err(|_| NotAdmitted::Full)?;
         let visit = match self.config.proxies.contains(&peer.to_canonical()) {
             // Counted when it has said for whom it comes.
             true => self.gate.wave_through(),
-            false => self.gate.admit(Instant::now(), peer)?,
+            false => self.gate.admit(now(), peer)?,
         };
-        Ok(Permits { connection, unauthenticated, visit, peer: peer.to_canonical() })
+        Ok(Permits { connection, stranger: self.strangers.admit(), visit, peer: peer.to_canonical() })
     }
 }
 

@@ -1,9 +1,24 @@
-//! Where sockets, clocks and threads are, and nowhere else.
+//! Sockets, clocks, threads and tasks: the only files that have them.
 
 mod accept;
+mod connection;
 mod http;
+mod senders;
 mod socket;
+mod transport;
+mod upgrade;
 mod worker;
 
 pub use accept::{Relay, RelayBuilder};
 pub use http::Page;
+pub use socket::{Ended, Incoming, Socket};
+
+use std::time::Instant;
+
+/// The time by the runtime's clock, which a test can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests;

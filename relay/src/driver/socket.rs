@@ -1,343 +1,271 @@
-//! One connection's task: moves bytes between the socket, the WebSocket library, the session and its room.
+//! A WebSocket with one ordered way out: what the relay's sessions speak through.
 
-use std::future::pending;
+use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt as _, StreamExt as _};
-use socket2::SockRef;
-use tickwire_protocol::{CloseCode, ErrorCode, ErrorReply, ResumeToken, Resync, ServerMessage, ServerProbeReply};
-use tickwire_sim::Player;
+use tickwire_protocol::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::accept::Shared;
-use crate::auth::{AuthError, Verdict};
-use crate::command::JoinReply;
+use super::now;
+use super::transport::{Line, Transport};
 use crate::config::Config;
-use crate::gate::Visit;
-use crate::limit::Gcra;
-use crate::outbox::{Caps, Outbox, Sink, frame};
-use crate::place::Place;
-use crate::seat::SessionId;
-use crate::session::{Action, Session};
+use crate::frame::{MAX_HEADER, Opcode, put_frame};
+use crate::frames::FrameCounter;
+use crate::limit::{Gcra, Rate};
+use crate::outbox::{Caps, Outbox};
 
-/// Serves one WebSocket connection to its end. `read_ahead` was read with the upgrade request; `unauthenticated` is given back when
-/// the token is accepted, `visit` at the end.
-pub(super) async fn serve(
-    stream: TcpStream,
-    read_ahead: Bytes,
-    shared: Arc<Shared>,
-    (unauthenticated, visit): (OwnedSemaphorePermit, Visit),
-) {
-    let config = &shared.config;
-    let stream = Arc::new(stream);
-    let caps = Caps { bytes: config.outbox_bytes, frames: config.outbox_frames };
-    let outbox = Arc::new(Outbox::new(Box::new(Direct(stream.clone())), caps));
-    let adapter = Adapter { stream: stream.clone(), outbox: outbox.clone(), bytes: Gcra::new(config.bytes) };
-    let websocket =
-        WebSocketStream::from_partially_read(adapter, read_ahead.into(), Role::Server, Some(websocket_config(config)))
-            .await;
-    let connection = Connection {
-        id: shared.next_session.fetch_add(1, Ordering::Relaxed),
-        outbox,
-        session: Session::new(Instant::now(), config.clone()),
-        websocket,
-        stream,
-        unauthenticated: Some(unauthenticated),
-        visit,
-        lookup: None,
-        joining: None,
-        place: None,
-        left: false,
-        shared,
-    };
-    connection.run().await;
+/// The server's side of a WebSocket connection, as the relay's own sessions use it: reads are limited and checked, writes never wait, and
+/// whole frames leave in the order in which they were sent, whoever sends them. For protocol tests, and for services beside the rooms.
+pub struct Socket {
+    websocket: WebSocketStream<Adapter>,
+    outbox: Arc<Outbox>,
+    /// See [`Line::unaccepted`], at the last look.
+    unaccepted: usize,
+}
+
+/// What a peer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A binary message.
+    Binary(Bytes),
+    /// A text message.
+    Text(String),
+    /// A ping; it was answered.
+    Ping,
+    /// A pong.
+    Pong,
+    /// A close, with its code; it was answered, and nothing follows.
+    Close(Option<u16>),
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// By the peer, or by the network.
+    #[error("the connection is gone")]
+    Gone,
+    /// The peer has broken a rule: to be closed with this code.
+    #[error("{0}")]
+    Fault(CloseCode),
+}
+
+impl Socket {
+    /// Over a connection on which the WebSocket handshake is done. Of the `config`, [`Config::message_bytes`], [`Config::bytes`],
+    /// [`Config::outbox_bytes`] and the limits of control messages count. A [`tokio::net::TcpStream`] is written to directly.
+    pub fn new<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, config: &Config) -> Self {
+        Self::over(Transport::of(stream), Bytes::new(), config)
+    }
+
+    /// `read_ahead` was read with the handshake.
+    pub(super) fn over(transport: Transport, read_ahead: Bytes, config: &Config) -> Self {
+        let caps = Caps { bytes: config.outbox_bytes, frames: config.outbox_frames, lag: config.lag };
+        let (line, outbox) = transport.split(caps);
+        let mut meter = Meter {
+            bytes: Gcra::new(config.bytes),
+            frames: Gcra::new(config.frames(None)),
+            counter: FrameCounter::default(),
+        };
+        // Too few to be too many.
+        let _ = meter.is_within(&read_ahead);
+        let adapter = Adapter { line, outbox: outbox.clone(), meter, read_ahead, unflushed: false, progressed: false };
+        let websocket = WebSocketStream::from_raw_socket(adapter, Role::Server, Some(websocket_config(config)));
+        let websocket =
+            futures_util::FutureExt::now_or_never(websocket).expect("nothing is read before it is asked for");
+        Self { websocket, outbox, unaccepted: 0 }
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// What the peer says next. What waits is written meanwhile. May be dropped and called again.
+    ///
+    /// # Errors
+    /// The connection has ended, or must be ended by [`Socket::close`].
+    pub async fn next(&mut self) -> Result<Incoming, Ended> {
+        match self.websocket.next().await {
+            Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
+            Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text.to_string())),
+            Some(Ok(Message::Ping(_))) => Ok(Incoming::Ping),
+            Some(Ok(Message::Pong(_))) => Ok(Incoming::Pong),
+            Some(Ok(Message::Close(frame))) => {
+                self.outbox.seal();
+                Ok(Incoming::Close(frame.map(|frame| frame.code.into())))
+            }
+            Some(Ok(Message::Frame(_))) => unreachable!("raw frames are never read"),
+            Some(Err(error)) => Err(ended(&error)),
+            None => Err(Ended::Gone),
+        }
+    }
+
+    /// Sends a binary message: at once, or when the peer has taken what was sent before.
+    pub fn send_binary(&self, payload: &[u8]) {
+        self.send(Opcode::Binary, payload);
+    }
+
+    /// Sends a text message.
+    pub fn send_text(&self, payload: &str) {
+        self.send(Opcode::Text, payload.as_bytes());
+    }
+
+    fn send(&self, opcode: Opcode, payload: &[u8]) {
+        let mut frame = BytesMut::with_capacity(payload.len() + MAX_HEADER);
+        put_frame(&mut frame, opcode, payload);
+        self.outbox.push(now(), frame.freeze());
+    }
+
+    pub(super) async fn ping(&mut self) {
+        // The adapter never waits; what it can't take, the outbox tells.
+        let _ = self.websocket.send(Message::Ping(Bytes::new())).await;
+    }
+
+    /// Whether the peer has accepted bytes since the last call: it is slow, but alive.
+    pub(super) fn has_progressed(&mut self) -> bool {
+        let adapter = self.websocket.get_mut();
+        let unaccepted = adapter.line.unaccepted().unwrap_or(0);
+        let fewer = unaccepted < std::mem::replace(&mut self.unaccepted, unaccepted);
+        std::mem::take(&mut adapter.progressed) || fewer
+    }
+
+    /// From now on the peer may send frames at this rate.
+    pub(super) fn limit_frames(&mut self, rate: Rate) {
+        self.websocket.get_mut().meter.frames = Gcra::new(rate);
+    }
+
+    /// Says why, and gives the peer so long to hear it: a socket closed with unread bytes would take the close frame along.
+    pub async fn close(mut self, code: CloseCode, reason: &str, patience: Duration) {
+        self.outbox.seal();
+        let reason = &reason[..reason.floor_char_boundary(123)];
+        let frame = CloseFrame { code: code.number().into(), reason: reason.into() };
+        let farewell = async {
+            let _ = self.websocket.send(Message::Close(Some(frame))).await;
+            poll_fn(|cx| self.websocket.get_mut().poll_drained(cx)).await;
+            while let Some(Ok(_)) = self.websocket.next().await {}
+            // The peer may wait for the end before it ends.
+            let _ = poll_fn(|cx| self.websocket.get_mut().line.poll_finish(cx)).await;
+            self.websocket.get_mut().discard().await;
+        };
+        let _ = tokio::time::timeout(patience, farewell).await;
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // A room that has not heard of the loss yet holds the outbox still, but has no more use for the connection.
+        self.outbox.seal();
+        self.websocket.get_ref().line.shut_down();
+    }
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
 }
 
 fn websocket_config(config: &Config) -> WebSocketConfig {
     WebSocketConfig::default()
-        // The buffer is filled with zeros at every read: a large one costs more than it saves.
-        .read_buffer_size(4 * 1024)
+        // The buffer is filled with zeros at every read, and every session has one: an input takes some 40 bytes.
+        .read_buffer_size(1024)
         .write_buffer_size(0)
         .max_write_buffer_size(64 * 1024)
         .max_message_size(Some(config.message_bytes))
         .max_frame_size(Some(config.message_bytes))
 }
 
-struct Connection {
-    shared: Arc<Shared>,
-    session: Session,
-    id: SessionId,
-    outbox: Arc<Outbox>,
-    websocket: WebSocketStream<Adapter>,
-    stream: Arc<TcpStream>,
-    unauthenticated: Option<OwnedSemaphorePermit>,
-    visit: Visit,
-    lookup: Option<Verdict>,
-    joining: Option<oneshot::Receiver<JoinReply>>,
-    place: Option<Place>,
-    /// The client closed in good order: its seat is not held.
-    left: bool,
-}
-
-/// How a conversation ends.
-enum End {
-    /// By us, with this code.
-    Close(CloseCode, String),
-    /// By the client, or by the network.
-    Gone,
-}
-
-impl Connection {
-    async fn run(mut self) {
-        let end = self.converse().await;
-        match self.place.take() {
-            Some(place) if self.left => place.leave(),
-            place => drop(place),
-        }
-        let stream = self.stream.clone();
-        if let End::Close(code, reason) = end {
-            tracing::debug!(session = self.id, rtt = ?self.session.rtt(), %code, reason, "closing");
-            self.close(code, &reason).await;
-        }
-        // A room that has not heard of the loss yet holds the socket still, but has no more use for it.
-        let _ = SockRef::from(&*stream).shutdown(Shutdown::Both);
-    }
-
-    async fn converse(&mut self) -> End {
-        let mut closing = self.shared.closing.subscribe();
-        let mut timer = pin!(tokio::time::sleep_until(self.session.deadline().into()));
-        loop {
-            while let Some(action) = self.session.poll() {
-                match action {
-                    Action::Close(code, reason) => return End::Close(code, reason),
-                    action => self.act(action).await,
-                }
-            }
-            if self.session.is_authenticated() {
-                self.unauthenticated = None;
-            }
-            let look = self.outbox.look();
-            if look.broken {
-                return End::Gone;
-            }
-            if let Some((code, reason)) = look.end {
-                self.session.handle_end(code, &reason);
-                continue;
-            }
-            if let (Some(base), Some(place)) = (look.resync, &self.place) {
-                place.resync(Resync { base, desync: false });
-            }
-            timer.as_mut().reset(self.session.deadline().into());
-            tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => {
-                    self.session.handle_end(CloseCode::GoingAway, CloseCode::GoingAway.reason());
-                }
-                () = self.outbox.changed() => {}
-                () = timer.as_mut() => self.session.handle_timeout(Instant::now()),
-                verdict = or_never(self.lookup.as_mut()) => {
-                    self.lookup = None;
-                    let now = Instant::now();
-                    if verdict == Err(AuthError::Refused) {
-                        self.visit.failed(now);
-                    }
-                    self.session.handle_verdict(now, verdict);
-                }
-                answer = or_never(self.joining.as_mut()) => {
-                    self.joined(answer.unwrap_or_else(|_| Err(no_such_room())));
-                }
-                _ = self.stream.writable(), if look.waiting => {
-                    self.outbox.flush();
-                    self.session.handle_progress(Instant::now());
-                }
-                message = self.websocket.next() => {
-                    if let Some(end) = self.received(message) {
-                        return end;
-                    }
-                }
-            }
-        }
-    }
-
-    fn received(&mut self, message: Option<Result<Message, Error>>) -> Option<End> {
-        let now = Instant::now();
-        match message {
-            Some(Ok(Message::Binary(bytes))) => self.session.handle_binary(now, bytes),
-            Some(Ok(Message::Text(_))) => self.session.handle_text(),
-            Some(Ok(Message::Ping(_))) => self.session.handle_ping(now),
-            Some(Ok(Message::Pong(_))) => self.session.handle_pong(now),
-            Some(Ok(Message::Close(frame))) => {
-                // The library has answered: nothing follows.
-                self.outbox.seal();
-                self.left = frame.is_some_and(|frame| u16::from(frame.code) == CloseCode::Left.number());
-            }
-            Some(Ok(Message::Frame(_))) => unreachable!("raw frames are never read"),
-            Some(Err(error)) => return Some(end_of(&error)),
-            None => return Some(End::Gone),
-        }
-        None
-    }
-
-    async fn act(&mut self, action: Action) {
-        match action {
-            Action::Authenticate { token } => {
-                self.lookup = Some(self.shared.authenticator.authenticate(&token));
-            }
-            Action::Join { player, room, resume } => self.join(player, &room, resume),
-            Action::Leave => {
-                if let Some(place) = self.place.take() {
-                    place.leave();
-                }
-            }
-            Action::Input(input) => {
-                let limit = self.shared.config.waiting_inputs;
-                if self.place.as_ref().is_some_and(|place| !place.input(input, limit)) {
-                    self.session.handle_input_dropped(Instant::now());
-                }
-            }
-            Action::Resync(resync) => {
-                if let Some(place) = &self.place {
-                    place.resync(resync);
-                }
-            }
-            Action::ProbeReply { nonce } => {
-                let progress = self.place.as_ref().map(|place| place.room.info.progress(Instant::now()));
-                let (tick, phase) = progress.unwrap_or_default();
-                self.send(&ServerMessage::ProbeReply(ServerProbeReply { nonce, tick, phase }));
-            }
-            Action::Send(message) => self.send(&message),
-            // The adapter never waits; what it can't take, the outbox tells.
-            Action::Ping => drop(self.websocket.send(Message::Ping(Bytes::new())).await),
-            Action::Close(..) => unreachable!("closing was taken out before"),
-        }
-    }
-
-    fn join(&mut self, player: Player, room: &str, resume: Option<ResumeToken>) {
-        let Some(room) = self.shared.lobby.find(room) else {
-            return self.session.handle_joined(Instant::now(), Err(no_such_room()));
-        };
-        let (place, answer) = Place::ask(room, player, resume, (self.id, &self.outbox));
-        self.place = Some(place);
-        self.joining = Some(answer);
-    }
-
-    fn joined(&mut self, answer: JoinReply) {
-        self.joining = None;
-        if answer.is_err() {
-            self.place = None;
-        }
-        let answer = answer.map(|joined| (joined.schema, joined.tick_rate));
-        self.session.handle_joined(Instant::now(), answer);
-    }
-
-    fn send(&self, message: &ServerMessage) {
-        self.outbox.push(frame(|out| message.encode(out)));
-    }
-
-    /// Says why, and gives the client a moment to hear it: a socket closed with unread bytes would take the close frame along.
-    async fn close(mut self, code: CloseCode, reason: &str) {
-        let outbox = &self.outbox;
-        outbox.seal();
-        let reason = &reason[..reason.floor_char_boundary(123)];
-        let frame = CloseFrame { code: code.number().into(), reason: reason.into() };
-        let farewell = async {
-            let _ = self.websocket.send(Message::Close(Some(frame))).await;
-            while outbox.look().waiting && self.stream.writable().await.is_ok() {
-                outbox.flush();
-            }
-            while let Some(Ok(_)) = self.websocket.next().await {}
-            discard(&self.stream).await;
-        };
-        let _ = tokio::time::timeout(self.shared.config.close_timeout, farewell).await;
-    }
-}
-
-/// Reads until the peer has nothing more to say. What a flooding peer says is not worth a message, only its end is.
-async fn discard(stream: &TcpStream) {
-    let mut scratch = [0; 4096];
-    while stream.readable().await.is_ok() {
-        match stream.try_read(&mut scratch) {
-            Ok(0) => return,
-            Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
-}
-
-fn end_of(error: &Error) -> End {
-    let code = match error {
+fn ended(error: &Error) -> Ended {
+    Ended::Fault(match error {
         Error::Capacity(_) => CloseCode::TooBig,
-        Error::Utf8(_) => CloseCode::Unsupported,
+        Error::Utf8(_) => CloseCode::NotUtf8,
         Error::Io(error) if error.kind() == FLOOD => CloseCode::Flood,
         // Gone without a closing handshake; nobody hears a code.
-        Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => return End::Gone,
-        Error::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-            return End::Gone;
-        }
+        Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => return Ended::Gone,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Ended::Gone,
         _ => CloseCode::Protocol,
-    };
-    End::Close(code, code.reason().to_owned())
+    })
 }
 
-fn no_such_room() -> ErrorReply {
-    ErrorReply { code: ErrorCode::RoomNotFound, message: "there is no room of that name".into(), retry_ms: None }
-}
-
-async fn or_never<F: Future + Unpin>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => pending().await,
-    }
-}
-
-/// The socket as the outbox writes to it.
-#[derive(Debug)]
-struct Direct(Arc<TcpStream>);
-
-impl Sink for Direct {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
-    }
-}
-
-/// How the adapter tells that a peer sends too many bytes.
+/// How the adapter tells that a peer sends too much.
 const FLOOD: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
-/// What the WebSocket library takes for the connection: it reads from the socket, and writes whole frames into the outbox, so that
-/// its frames and the room's never mix.
-struct Adapter {
-    stream: Arc<TcpStream>,
-    outbox: Arc<Outbox>,
+/// What a peer may send, counted where it leaves the connection: what never becomes a message counts, too.
+struct Meter {
     bytes: Gcra,
+    frames: Gcra,
+    counter: FrameCounter,
+}
+
+impl Meter {
+    fn is_within(&mut self, bytes: &[u8]) -> bool {
+        let now = now();
+        let frames = self.counter.count(bytes);
+        self.bytes.check(now, bytes.len() as u32).is_ok() && self.frames.check(now, frames).is_ok()
+    }
+}
+
+/// What the WebSocket library takes for the connection: it reads from there, and writes whole frames into the outbox, so that its frames
+/// and the room's never mix. Whenever it is asked to read, it writes what waits.
+struct Adapter {
+    line: Line,
+    outbox: Arc<Outbox>,
+    meter: Meter,
+    read_ahead: Bytes,
+    /// Written bytes wait in the line itself.
+    unflushed: bool,
+    /// The line has taken bytes that had waited.
+    progressed: bool,
+}
+
+impl Adapter {
+    /// Writes what waits until the line takes no more; ready when nothing waits.
+    fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let line = &mut self.line;
+        let (written, waiting) = self.outbox.drain(|bytes| line.poll_write(cx, bytes));
+        self.progressed |= written > 0;
+        if self.unflushed || written > 0 {
+            // An error comes up again at the next read.
+            self.unflushed = self.line.poll_flush(cx).is_pending();
+        }
+        if waiting || self.unflushed { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Reads until the peer has nothing more to say. What a flooding peer says is not worth a message, only its end is.
+    async fn discard(&mut self) {
+        // Not in the task's own memory, where it would lie all the time.
+        let mut scratch = vec![0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match poll_fn(|cx| self.line.poll_read(cx, &mut buffer)).await {
+                Ok(()) if !buffer.filled().is_empty() => tokio::time::sleep(Duration::from_millis(1)).await,
+                _ => return,
+            }
+        }
+    }
 }
 
 impl AsyncRead for Adapter {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read(buffer.initialize_unfilled()) {
-                Ok(read) => {
-                    buffer.advance(read);
-                    let within = self.bytes.check(Instant::now(), read as u32).is_ok();
-                    return Poll::Ready(if within { Ok(()) } else { Err(FLOOD.into()) });
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let _ = this.poll_drained(cx);
+        if !this.read_ahead.is_empty() {
+            let now = this.read_ahead.split_to(this.read_ahead.len().min(buffer.remaining()));
+            buffer.put_slice(&now);
+            return Poll::Ready(Ok(()));
         }
+        let before = buffer.filled().len();
+        ready!(this.line.poll_read(cx, buffer))?;
+        let within = this.meter.is_within(&buffer.filled()[before..]);
+        Poll::Ready(if within { Ok(()) } else { Err(FLOOD.into()) })
     }
 }
 

@@ -44,6 +44,15 @@ struct Waiting {
 
 type WorkerId = u32;
 
+/// Who puts a room into the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Adder {
+    /// A thread that looks for the next one at once.
+    Worker,
+    /// Someone else.
+    Guest,
+}
+
 /// A room and when its next tick is due.
 #[derive(Debug)]
 struct Due {
@@ -63,7 +72,7 @@ impl Workers {
     }
 
     pub(crate) fn run(&self, room: Room) {
-        self.queue.add(Box::new(room));
+        self.queue.add(Box::new(room), Adder::Guest);
     }
 }
 
@@ -118,8 +127,8 @@ impl Queue {
             let start = Instant::now();
             match catch_unwind(AssertUnwindSafe(|| room.run(start))) {
                 Ok(Next::Tick) => {
-                    room.ticked(at, start.elapsed());
-                    self.add(room);
+                    room.ticked(at, start, start.elapsed());
+                    self.add(room, Adder::Worker);
                 }
                 Ok(Next::End) => {}
                 Err(_) => {
@@ -134,13 +143,13 @@ impl Queue {
         }
     }
 
-    fn add(&self, room: Box<Room>) {
+    fn add(&self, room: Box<Room>, adder: Adder) {
         let at = room.due();
         let mut waiting = self.lock();
         let is_first = waiting.rooms.peek().is_none_or(|Reverse(first)| at < first.at);
         waiting.rooms.push(Reverse(Due { at, room }));
-        if is_first {
-            // The timekeeper sleeps for a later one, or there is none.
+        // The timekeeper sleeps for a later one. If there is none, a worker becomes it by itself.
+        if is_first && (waiting.has_timekeeper || adder == Adder::Guest) {
             self.changed.notify_all();
         }
     }
@@ -158,8 +167,10 @@ impl Queue {
                 Some(at) if at <= now => {
                     let Reverse(due) = waiting.rooms.pop()?;
                     waiting.running.insert(id, (now, due.room.info().clone()));
-                    // Another thread takes the watch.
-                    self.changed.notify_one();
+                    if !waiting.rooms.is_empty() {
+                        // Another thread takes the watch.
+                        self.changed.notify_one();
+                    }
                     return Some(due);
                 }
                 Some(at) if !waiting.has_timekeeper => {
@@ -175,7 +186,8 @@ impl Queue {
     }
 }
 
-fn start(name: String, work: impl FnOnce() + Send + 'static) {
+/// Starts a thread of this name.
+pub(super) fn start(name: String, work: impl FnOnce() + Send + 'static) {
     let started = std::thread::Builder::new().name(name).spawn(work);
     if let Err(error) = started {
         // Rooms share the threads that are there.

@@ -3,10 +3,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use tickwire_protocol::{CloseCode, Tick};
-use tokio::sync::Notify;
+use bytes::{Buf as _, Bytes};
+use tickwire_protocol::{CloseCode, Probe, ServerMessage, Tick};
+
+use crate::fanout::Snapshot;
+use crate::frame::frame;
+use crate::lag::{Lag, Offer, Want};
 
 /// Where bytes go without waiting.
 pub(crate) trait Sink: Send + Sync + std::fmt::Debug {
@@ -17,18 +22,22 @@ pub(crate) trait Sink: Send + Sync + std::fmt::Debug {
 /// Caps of an outbox.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
+    /// Bytes beyond which no snapshot waits; what must not be lost may take as much again.
     pub(crate) bytes: usize,
+    /// Frames beyond which no snapshot waits.
     pub(crate) frames: usize,
+    /// See [`Lag`].
+    pub(crate) lag: Duration,
 }
 
 /// The queue of one session. Whatever is put in is written at once if the socket takes it, and waits otherwise.
+///
+/// The sink lies in the same piece of memory: a fan-out comes by with nothing of the session in the processor's caches.
 #[derive(Debug)]
-pub(crate) struct Outbox {
-    sink: Box<dyn Sink>,
+pub(crate) struct Outbox<S: ?Sized = dyn Sink> {
     caps: Caps,
     queue: Mutex<Queue>,
-    /// Something changed that the session's task must look at.
-    wake: Notify,
+    sink: S,
 }
 
 /// Frames that must not be lost, at most, whatever their size: two a tick for half a minute at 30 Hz.
@@ -37,7 +46,7 @@ const MAX_FRAMES: usize = 2048;
 /// A session's stay in a room, by its number: what a room has to say to an earlier one is dropped.
 pub(crate) type Stay = u64;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     /// The session's stay in the room that it is in or asks for; odd while it is.
     stay: Stay,
@@ -48,14 +57,15 @@ struct Queue {
     oversize: usize,
     /// The front frame has left in part.
     cut: bool,
-    /// The tick of the last snapshot put in, 0 before the first and when a keyframe must come next.
-    tip: Tick,
-    /// A snapshot did not fit or did not follow: a resync from `tip` is needed.
-    behind: bool,
+    lag: Lag,
     end: Option<(CloseCode, String)>,
     /// A close frame is in, or about to be: nothing follows it.
     sealed: bool,
     broken: bool,
+    /// Something changed that the session's task must look at.
+    changed: bool,
+    /// That task.
+    waker: Option<Waker>,
 }
 
 /// A frame that waits.
@@ -81,7 +91,7 @@ impl Queue {
     }
 
     /// Drops the snapshots that have not begun to leave.
-    fn drop_snapshots(&mut self) {
+    fn drop_snapshots(&mut self, now: Instant) {
         let begun = usize::from(self.cut);
         let mut index = 0;
         let mut first = None;
@@ -101,25 +111,58 @@ impl Queue {
         self.bytes -= bytes;
         self.oversize -= oversize;
         if let Some(base) = first {
-            self.tip = base.unwrap_or(0);
-            self.behind = true;
+            self.lag.roll_back(now, base.unwrap_or(0));
         }
+    }
+
+    fn wake(&mut self) {
+        self.changed = true;
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The socket is gone.
+    fn break_off(&mut self) {
+        self.frames.clear();
+        (self.bytes, self.oversize) = (0, 0);
+        (self.broken, self.sealed) = (true, true);
     }
 }
 
-impl Outbox {
-    pub(crate) fn new(sink: Box<dyn Sink>, caps: Caps) -> Self {
-        Self { sink, caps, queue: Mutex::default(), wake: Notify::new() }
+impl<S> Outbox<S> {
+    pub(crate) fn new(sink: S, caps: Caps) -> Self {
+        let queue = Queue {
+            stay: 0,
+            frames: VecDeque::new(),
+            bytes: 0,
+            oversize: 0,
+            cut: false,
+            lag: Lag::new(caps.lag),
+            end: None,
+            sealed: false,
+            broken: false,
+            changed: false,
+            waker: None,
+        };
+        Self { sink, caps, queue: Mutex::new(queue) }
     }
 
+    pub(crate) fn sink(&self) -> &S {
+        &self.sink
+    }
+}
+
+impl<S: Sink + ?Sized> Outbox<S> {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("nothing panics while it holds the queue")
     }
 
-    /// The session asks for a room: from now on that one may speak.
-    pub(crate) fn enter(&self) -> Stay {
+    /// The session asks for a room with these ticks a second and from one snapshot to the next: from now on that one may speak.
+    pub(crate) fn enter(&self, tick_rate: u32, snapshot_every: u32) -> Stay {
         let mut queue = self.queue();
         queue.stay += 1 + queue.stay % 2;
+        queue.lag.enter(tick_rate, snapshot_every);
         queue.stay
     }
 
@@ -127,62 +170,96 @@ impl Outbox {
     pub(crate) fn vacate(&self) {
         let mut queue = self.queue();
         queue.stay += queue.stay % 2;
-        queue.behind = false;
     }
 
     /// [`Outbox::push`] of a room.
-    pub(crate) fn push_from(&self, stay: Stay, frame: Bytes) {
+    pub(crate) fn push_from(&self, now: Instant, stay: Stay, frame: Bytes) {
         let mut queue = self.queue();
         if queue.stay == stay {
-            self.push_lossless(&mut queue, frame);
+            self.push_lossless(now, &mut queue, frame);
         }
     }
 
     /// Puts a frame in that must not be lost. If there is no room for it, waiting snapshots make some; if that is not enough, the session
     /// ends: it takes nothing, or too little.
-    pub(crate) fn push(&self, frame: Bytes) {
-        self.push_lossless(&mut self.queue(), frame);
+    pub(crate) fn push(&self, now: Instant, frame: Bytes) {
+        self.push_lossless(now, &mut self.queue(), frame);
     }
 
-    fn push_lossless(&self, queue: &mut Queue, frame: Bytes) {
+    fn push_lossless(&self, now: Instant, queue: &mut Queue, frame: Bytes) {
         if queue.sealed {
             return;
         }
         let cap = 2 * self.caps.bytes;
         if queue.is_over(frame.len(), cap) {
-            queue.drop_snapshots();
+            self.drop_snapshots(now, queue);
         }
         if queue.is_over(frame.len(), cap) || queue.frames.len() >= MAX_FRAMES {
-            self.end_with(queue, CloseCode::Overflow, CloseCode::Overflow.reason());
+            Self::end_with(queue, CloseCode::Overflow, CloseCode::Overflow.reason());
             return;
         }
-        self.put(queue, frame, Lane::Lossless);
+        self.put(queue, &frame, Lane::Lossless);
     }
 
-    /// Puts the room's snapshot of `tick` in if the session can use it: it starts from the last one put in (a keyframe from any), and
-    /// there is room. Otherwise the session is behind until a resync fits. Whether it was put in.
-    pub(crate) fn push_snapshot(&self, stay: Stay, frame: &Bytes, base: Option<Tick>, tick: Tick) -> bool {
+    /// Offers the room's deltas. The one of the stream that the session rides is put in if the session is in step, not behind by more than
+    /// [`Lag`] allows, and there is room. Returns the bytes put in.
+    pub(crate) fn offer(&self, now: Instant, stay: Stay, deltas: &[Snapshot]) -> usize {
         let mut queue = self.queue();
-        let follows = base.is_none() || (base == Some(queue.tip) && queue.tip != 0);
+        if queue.sealed || queue.stay != stay {
+            return 0;
+        }
+        let every = queue.lag.every();
+        let Some(delta) = deltas.iter().find(|delta| delta.every == every) else { return 0 };
         let fits = queue.frames.is_empty()
-            || (!queue.is_over(frame.len(), self.caps.bytes) && queue.frames.len() < self.caps.frames);
-        // Also what a resync of this tick has brought already.
-        if queue.sealed || queue.stay != stay || tick <= queue.tip {
-            return false;
+            || (!queue.is_over(delta.frame.len(), self.caps.bytes) && queue.frames.len() < self.caps.frames);
+        let frame = match queue.lag.offer(now, delta.base, delta.tick, fits) {
+            Offer::Take => &delta.frame,
+            Offer::TakeAndProbe => &delta.probing,
+            Offer::Hold => {
+                self.drop_snapshots(now, &mut queue);
+                return 0;
+            }
+            Offer::Skip => return 0,
+        };
+        self.put(&mut queue, frame, Lane::Lossy(delta.base));
+        frame.len()
+    }
+
+    /// Puts the resync in that the session awaits. If it does not follow or there is no room, the session will ask again when it has
+    /// drained. Returns the bytes put in.
+    pub(crate) fn put_resync(&self, now: Instant, stay: Stay, resync: &Snapshot) -> usize {
+        let mut queue = self.queue();
+        let frame = &resync.probing;
+        let fits = queue.frames.is_empty() || !queue.is_over(frame.len(), self.caps.bytes);
+        if queue.sealed
+            || queue.stay != stay
+            || !queue.lag.put_resync(now, resync.every, resync.base, resync.tick, fits)
+        {
+            return 0;
         }
-        if !(follows && fits) {
-            queue.behind = true;
-            self.wake.notify_one();
-            return false;
+        self.put(&mut queue, frame, Lane::Lossy(resync.base));
+        frame.len()
+    }
+
+    /// The client has decoded the snapshot of `tick`, and says so because it was asked or by itself.
+    pub(crate) fn acknowledge(&self, now: Instant, tick: Tick, asked: bool) {
+        self.queue().lag.acknowledge(now, tick, asked);
+    }
+
+    /// The client's replica is at `base`, or at nothing (it is broken): it needs a resync from there.
+    pub(crate) fn restart(&self, now: Instant, base: Option<Tick>) {
+        let mut queue = self.queue();
+        self.drop_snapshots(now, &mut queue);
+        queue.lag.restart(base);
+    }
+
+    /// Drops what can be made good, and sees to it that the client tells when it has caught up with the rest.
+    fn drop_snapshots(&self, now: Instant, queue: &mut Queue) {
+        queue.drop_snapshots(now);
+        if let Some(tick) = queue.lag.take_probe() {
+            self.put(queue, &frame(|out| ServerMessage::Probe(Probe { nonce: tick }).encode(out)), Lane::Lossless);
         }
-        queue.tip = tick;
-        queue.behind = false;
-        if frame.len() > self.caps.bytes {
-            // Nothing else waits.
-            queue.oversize = frame.len();
-        }
-        self.put(&mut queue, frame.clone(), Lane::Lossy(base));
-        true
+        queue.wake();
     }
 
     /// Takes nothing more but what [`Outbox::write_raw`] brings.
@@ -199,7 +276,7 @@ impl Outbox {
         if queue.broken || queue.is_over(0, 2 * self.caps.bytes) || queue.frames.len() > MAX_FRAMES {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.put(&mut queue, Bytes::copy_from_slice(frames), Lane::Lossless);
+        self.put(&mut queue, &Bytes::copy_from_slice(frames), Lane::Lossless);
         Ok(())
     }
 
@@ -207,122 +284,97 @@ impl Outbox {
     pub(crate) fn end_from(&self, stay: Stay, code: CloseCode, reason: &str) {
         let mut queue = self.queue();
         if queue.stay == stay {
-            self.end_with(&mut queue, code, reason);
+            Self::end_with(&mut queue, code, reason);
         }
     }
 
-    fn end_with(&self, queue: &mut Queue, code: CloseCode, reason: &str) {
+    fn end_with(queue: &mut Queue, code: CloseCode, reason: &str) {
         queue.end.get_or_insert_with(|| (code, reason.to_owned()));
-        self.wake.notify_one();
+        queue.wake();
     }
 
-    /// The client's replica is at `base`, or at nothing (a new room, or a replica that is broken): the next snapshot must start
-    /// there.
-    pub(crate) fn rebase(&self, stay: Stay, base: Option<Tick>) {
-        let mut queue = self.queue();
-        if queue.stay != stay {
+    /// Writes at once if nothing waits; what the socket does not take waits.
+    fn put(&self, queue: &mut Queue, bytes: &Bytes, lane: Lane) {
+        let mut written = 0;
+        if queue.frames.is_empty() && !queue.broken {
+            match self.sink.try_write(bytes) {
+                Ok(all) if all == bytes.len() => return,
+                Ok(0) => queue.break_off(),
+                Ok(some) => written = some,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => queue.break_off(),
+            }
+            queue.wake();
+            queue.cut = written > 0;
+        }
+        if queue.broken {
             return;
         }
-        queue.tip = base.unwrap_or(0);
-        queue.behind = false;
-    }
-
-    fn put(&self, queue: &mut Queue, bytes: Bytes, lane: Lane) {
-        let was_empty = queue.frames.is_empty();
-        queue.bytes += bytes.len();
-        queue.frames.push_back(Queued { bytes, lane });
-        if was_empty {
-            self.write(queue);
-            if !queue.frames.is_empty() || queue.broken {
-                self.wake.notify_one();
-            }
+        let rest = bytes.slice(written..);
+        queue.bytes += rest.len();
+        if bytes.len() > self.caps.bytes && lane != Lane::Lossless {
+            // Nothing else waits, or it would not have been let in.
+            queue.oversize = rest.len();
         }
+        queue.frames.push_back(Queued { bytes: rest, lane });
     }
 
-    /// Writes what waits until the socket takes no more.
-    pub(crate) fn flush(&self) {
-        self.write(&mut self.queue());
-    }
-
-    fn write(&self, queue: &mut Queue) {
+    /// Writes what waits by `write` until that takes no more. Returns the bytes written, and whether more wait.
+    pub(crate) fn drain(&self, mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>) -> (usize, bool) {
+        let mut queue = self.queue();
+        let mut total = 0;
         while let Some(front) = queue.frames.front_mut() {
-            match self.sink.try_write(&front.bytes) {
-                Ok(0) => queue.broken = true,
-                Ok(written) => {
+            match write(&front.bytes) {
+                Poll::Ready(Ok(written @ 1..)) => {
+                    total += written;
+                    let whole = written == front.bytes.len();
+                    // Bytes give their front up without moving the rest.
+                    front.bytes.advance(written);
                     queue.bytes -= written;
                     // An oversized frame is always the front one.
                     queue.oversize = queue.oversize.saturating_sub(written);
-                    queue.cut = written < front.bytes.len();
-                    if queue.cut {
-                        // Bytes give their front up without moving the rest.
-                        front.bytes.advance(written);
-                    } else {
+                    queue.cut = !whole;
+                    if whole {
                         queue.frames.pop_front();
                     }
-                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => queue.broken = true,
+                Poll::Ready(_) => queue.break_off(),
+                Poll::Pending => break,
             }
-            break;
         }
-        if queue.broken {
-            queue.frames.clear();
-            (queue.bytes, queue.oversize) = (0, 0);
-            queue.sealed = true;
-        }
+        (total, !queue.frames.is_empty())
     }
 
-    /// Waits until something may have changed. Never misses a change since the last call.
-    pub(crate) async fn changed(&self) {
-        self.wake.notified().await;
+    /// Ready when something may have changed since the last time that it was.
+    pub(crate) fn poll_changed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.queue();
+        if std::mem::take(&mut queue.changed) {
+            return Poll::Ready(());
+        }
+        if !queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            queue.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// What the session's task must know.
     pub(crate) fn look(&self) -> Look {
         let mut queue = self.queue();
-        let waiting = !queue.frames.is_empty();
-        let resync = (queue.behind && !waiting && !queue.sealed).then(|| {
-            // Asked once; if the answer does not follow or fit, it will be asked again.
-            queue.behind = false;
-            (queue.tip > 0).then_some(queue.tip)
-        });
-        Look { waiting, resync, end: queue.end.take(), broken: queue.broken }
+        let drained = queue.frames.is_empty() && !queue.sealed;
+        let want = if drained { queue.lag.take_want() } else { None };
+        Look { want, end: queue.end.take(), broken: queue.broken }
     }
 }
 
 /// What an outbox wants of its session's task.
 #[derive(Debug)]
 pub(crate) struct Look {
-    /// Frames wait for the socket.
-    pub(crate) waiting: bool,
-    /// The session has drained and needs a resync from this tick, or a keyframe.
-    pub(crate) resync: Option<Option<Tick>>,
+    /// The session has drained and needs a resync.
+    pub(crate) want: Option<Want>,
     /// The session shall close.
     pub(crate) end: Option<(CloseCode, String)>,
     /// The socket is gone.
     pub(crate) broken: bool,
-}
-
-/// One unmasked binary WebSocket frame around what `write` appends, which is the same for everyone who gets it.
-pub(crate) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    let mut payload = Vec::new();
-    write(&mut payload);
-    let mut frame = BytesMut::with_capacity(payload.len() + 10);
-    frame.put_u8(0x82);
-    match payload.len() {
-        length @ 0..=125 => frame.put_u8(length as u8),
-        length @ 126..=0xFFFF => {
-            frame.put_u8(126);
-            frame.put_u16(length as u16);
-        }
-        length => {
-            frame.put_u8(127);
-            frame.put_u64(length as u64);
-        }
-    }
-    frame.put_slice(&payload);
-    frame.freeze()
 }
 
 #[cfg(test)]

@@ -11,118 +11,160 @@ const STAY: Stay = 1;
 #[derive(Debug, Default)]
 struct Socket(AtomicUsize, Mutex<Vec<u8>>);
 
-impl Sink for Arc<Socket> {
+impl Socket {
+    fn taken(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.1.lock().expect("no test panics with it")
+    }
+
+    /// Takes so many more of what waits.
+    fn take(&self, outbox: &Outbox<Arc<Socket>>, more: usize) -> bool {
+        self.0.store(more, Ordering::Relaxed);
+        let (_, waiting) = outbox.drain(|bytes| match self.try_write(bytes) {
+            Err(_) => Poll::Pending,
+            written => Poll::Ready(written),
+        });
+        waiting
+    }
+
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.0.load(Ordering::Relaxed).min(bytes.len());
         if taken == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.0.fetch_sub(taken, Ordering::Relaxed);
-        self.1.lock().expect("no test panics with it").extend_from_slice(&bytes[..taken]);
+        self.taken().extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
 }
 
-fn outbox(room: usize) -> (Arc<Socket>, Outbox) {
-    let socket = Arc::new(Socket(room.into(), Mutex::default()));
-    let outbox = Outbox::new(Box::new(socket.clone()), Caps { bytes: 100, frames: 4 });
-    assert_eq!(outbox.enter(), STAY);
-    (socket, outbox)
+impl Sink for Arc<Socket> {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (**self).try_write(bytes)
+    }
+}
+
+/// A player at a socket with so much room, in a room at 30 Hz.
+struct Player {
+    socket: Arc<Socket>,
+    outbox: Outbox<Arc<Socket>>,
+    now: Instant,
+}
+
+impl Player {
+    fn new(room: usize) -> Self {
+        let socket = Arc::new(Socket(room.into(), Mutex::default()));
+        let caps = Caps { bytes: 100, frames: 4, lag: Duration::from_millis(500) };
+        let outbox = Outbox::new(socket.clone(), caps);
+        assert_eq!(outbox.enter(30, 1), STAY);
+        Self { socket, outbox, now: Instant::now() }
+    }
+
+    fn push(&self, frame: impl Into<Bytes>) {
+        self.outbox.push(self.now, frame.into());
+    }
+
+    fn delta(&self, base: Tick, tick: Tick, bytes: usize) -> bool {
+        self.outbox.offer(self.now, STAY, &[snapshot(Some(base), tick, bytes)]) > 0
+    }
+
+    fn resync(&self, base: Option<Tick>, tick: Tick, bytes: usize) -> bool {
+        self.outbox.put_resync(self.now, STAY, &snapshot(base, tick, bytes)) > 0
+    }
+
+    /// What it wants, if anything.
+    fn wants(&self) -> Option<Option<Tick>> {
+        self.outbox.look().want.map(|want| want.base)
+    }
+}
+
+/// One whose frame has so many bytes, and two more with a probe.
+fn snapshot(base: Option<Tick>, tick: Tick, bytes: usize) -> Snapshot {
+    let probing = Bytes::from(vec![tick as u8; bytes + 2]);
+    Snapshot { every: 1, base, tick, frame: probing.slice(..bytes), probing }
 }
 
 #[test]
 fn bytes_leave_in_order_whatever_the_socket_takes() {
-    let (socket, outbox) = outbox(0);
+    let Player { socket, outbox, now } = Player::new(0);
     let frames: Vec<Bytes> = (1..6).map(|n| Bytes::from(vec![n; usize::from(n) * 3])).collect();
-    frames.iter().for_each(|frame| outbox.push(frame.clone()));
-    while outbox.look().waiting {
-        socket.0.store(2, Ordering::Relaxed);
-        outbox.flush();
-    }
-    assert_eq!(*socket.1.lock().expect("no test panics with it"), frames.concat());
+    frames.iter().for_each(|frame| outbox.push(now, frame.clone()));
+    while socket.take(&outbox, 2) {}
+    assert_eq!(*socket.taken(), frames.concat());
 }
 
 #[test]
-fn a_slow_session_misses_snapshots_and_comes_back_by_a_resync() {
-    let (socket, outbox) = outbox(0);
-    let delta = Bytes::from_static(&[0; 40]);
-    outbox.push_snapshot(STAY, &delta, Some(1), 2);
-    assert!(matches!(outbox.look().resync, Some(None)), "nothing to start from: a keyframe is needed");
-    outbox.push_snapshot(STAY, &delta, None, 3);
-    outbox.push_snapshot(STAY, &delta, Some(3), 4);
-    outbox.push_snapshot(STAY, &delta, Some(4), 5);
-    outbox.push_snapshot(STAY, &delta, Some(5), 6);
-    assert!(outbox.look().resync.is_none(), "not while anything waits");
-    socket.0.store(1000, Ordering::Relaxed);
-    outbox.flush();
-    assert_eq!(outbox.look().resync, Some(Some(4)));
-    outbox.push_snapshot(STAY, &delta, Some(4), 7);
-    outbox.push_snapshot(STAY, &delta, Some(7), 8);
-    assert_eq!(outbox.look().resync, None);
-    assert_eq!(socket.1.lock().expect("no test panics with it").len(), 4 * 40);
+fn a_full_outbox_misses_snapshots_and_comes_back_by_a_resync() {
+    let player = Player::new(0);
+    assert!(!player.delta(1, 2, 40), "a keyframe comes first");
+    assert!(player.resync(None, 3, 38));
+    player.socket.take(&player.outbox, 10);
+    assert!(player.delta(3, 4, 40));
+    assert!(!player.delta(4, 5, 40), "110 bytes are more than 100");
+    assert!(!player.delta(5, 6, 40));
+    player.socket.take(&player.outbox, 1000);
+    assert_eq!(player.wants(), None, "the client must have caught up");
+    player.outbox.acknowledge(player.now, 3, true);
+    assert_eq!(player.wants(), Some(Some(3)), "what had not begun to leave was taken out again");
+    assert_eq!(player.wants(), None, "it is asked for once");
+    assert!(!player.delta(6, 7, 40));
+    assert!(player.resync(Some(3), 8, 38));
+    assert!(player.delta(8, 9, 40));
 }
 
 #[test]
 fn snapshots_make_room_for_what_must_not_be_lost() {
-    let (socket, outbox) = outbox(0);
-    let delta = Bytes::from_static(&[1; 30]);
-    outbox.push_snapshot(STAY, &delta, None, 1);
-    socket.0.store(10, Ordering::Relaxed);
-    outbox.flush();
-    outbox.push_snapshot(STAY, &delta, Some(1), 2);
-    outbox.push(Bytes::from_static(&[2; 40]));
-    outbox.push_snapshot(STAY, &delta, Some(2), 3);
+    let player = Player::new(0);
+    assert!(player.resync(None, 1, 30));
+    player.socket.take(&player.outbox, 10);
+    assert!(player.delta(1, 2, 30));
+    player.push(vec![9; 40]);
     for _ in 0..3 {
-        outbox.push(Bytes::from_static(&[2; 40]));
+        player.push(vec![9; 40]);
     }
-    assert!(outbox.look().end.is_none(), "180 bytes of 200 that must arrive");
-    socket.0.store(1000, Ordering::Relaxed);
-    outbox.flush();
+    assert!(player.outbox.look().end.is_none(), "182 bytes of 200 that must arrive");
+    player.socket.take(&player.outbox, 1000);
     // The one that had begun to leave is whole, the others are made good from there.
-    assert_eq!(*socket.1.lock().expect("no test panics with it"), [&[1; 30][..], &[2; 160]].concat());
-    assert_eq!(outbox.look().resync, Some(Some(1)));
+    assert_eq!(*player.socket.taken(), [&[1; 32][..], &[9; 160]].concat());
+    player.outbox.acknowledge(player.now, 1, true);
+    assert_eq!(player.wants(), Some(Some(1)));
 }
 
 #[test]
 fn a_resync_larger_than_the_cap_does_not_count() {
-    let (socket, outbox) = outbox(0);
-    let keyframe = Bytes::from(vec![1; 1000]);
-    assert!(outbox.push_snapshot(STAY, &keyframe, None, 1));
-    outbox.push(Bytes::from_static(&[2; 150]));
-    outbox.write_raw(&[3; 20]).expect("there is room");
-    assert!(!outbox.push_snapshot(STAY, &Bytes::from_static(&[4; 20]), Some(1), 2), "170 bytes are more than 100");
-    assert!(outbox.look().end.is_none());
-    socket.0.store(2000, Ordering::Relaxed);
-    outbox.flush();
-    assert_eq!(socket.1.lock().expect("no test panics with it").len(), 1170);
-    assert_eq!(outbox.look().resync, Some(Some(1)));
+    let player = Player::new(0);
+    assert!(player.resync(None, 1, 1000));
+    player.push(vec![2; 150]);
+    player.outbox.write_raw(&[3; 20]).expect("there is room");
+    assert!(!player.delta(1, 2, 20), "170 bytes are more than 100");
+    assert!(player.outbox.look().end.is_none());
+    player.socket.take(&player.outbox, 2000);
+    assert_eq!(player.socket.taken().len(), 150 + 20, "it had not begun to leave, and the session holds");
+    assert_eq!(player.wants(), Some(None));
 }
 
 #[test]
 fn too_much_that_must_not_be_lost_ends_the_session_and_nothing_follows_a_close() {
-    let (socket, outbox) = outbox(0);
+    let player = Player::new(0);
     for _ in 0..11 {
-        outbox.push(Bytes::from_static(b"an event of 20 bytes"));
+        player.push(&b"an event of 20 bytes"[..]);
     }
-    assert!(matches!(outbox.look().end, Some((CloseCode::Overflow, _))));
-    outbox.seal();
-    outbox.write_raw(b"close").expect("a few bytes more than the cap");
-    outbox.push(Bytes::from_static(b"late"));
-    socket.0.store(1000, Ordering::Relaxed);
-    outbox.flush();
-    assert!(socket.1.lock().expect("no test panics with it").ends_with(b"bytesclose"));
+    assert!(matches!(player.outbox.look().end, Some((CloseCode::Overflow, _))));
+    player.outbox.seal();
+    player.outbox.write_raw(b"close").expect("a few bytes more than the cap");
+    player.push(&b"late"[..]);
+    player.socket.take(&player.outbox, 1000);
+    assert!(player.socket.taken().ends_with(b"bytesclose"));
 }
 
 #[test]
 fn a_room_that_the_session_has_left_is_not_heard() {
-    let (socket, outbox) = outbox(1000);
-    let frame = Bytes::from_static(b"late");
+    let Player { socket, outbox, now } = Player::new(1000);
     outbox.vacate();
-    let next = outbox.enter();
-    outbox.push_from(STAY, frame.clone());
-    assert!(!outbox.push_snapshot(STAY, &frame, None, 1));
+    let next = outbox.enter(30, 1);
+    outbox.push_from(now, STAY, Bytes::from_static(b"late"));
+    assert_eq!(outbox.put_resync(now, STAY, &snapshot(None, 1, 10)), 0);
     outbox.end_from(STAY, CloseCode::RoomFailed, "late");
     assert!(outbox.look().end.is_none());
-    outbox.push_from(next, Bytes::from_static(b"new"));
-    assert_eq!(*socket.1.lock().expect("no test panics with it"), b"new");
+    outbox.push_from(now, next, Bytes::from_static(b"new"));
+    assert_eq!(*socket.taken(), b"new");
 }

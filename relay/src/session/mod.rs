@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tickwire_protocol::{
     Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, Join, PROTOCOL_VERSION, Probe, ResumeToken,
-    Resync, Schema, ServerMessage, ServerProbeReply, wire,
+    Resync, Schema, ServerMessage, ServerProbeReply, Tick, wire,
 };
 use tickwire_sim::Player;
 
@@ -30,7 +30,9 @@ pub(crate) enum Action {
     Leave,
     /// Hand the input to the room.
     Input(Input),
-    /// Ask the room for what brings the client up to date.
+    /// The client has decoded the snapshot of this tick.
+    Acknowledge { tick: Tick },
+    /// Bring the client's replica up to date from where it is.
     Resync(Resync),
     /// Answer with the room's clock.
     ProbeReply { nonce: u32 },
@@ -68,9 +70,8 @@ pub(crate) struct Session {
     limits: Limits,
     /// The last sign of life.
     heard: Instant,
-    next_ping: Instant,
-    ping_sent: Option<Instant>,
-    rtt: Option<Duration>,
+    /// The last ping since then.
+    pinged: Option<Instant>,
 }
 
 impl Session {
@@ -80,9 +81,7 @@ impl Session {
             actions: VecDeque::new(),
             limits: Limits::new(&config),
             heard: now,
-            next_ping: now + config.heartbeat,
-            ping_sent: None,
-            rtt: None,
+            pinged: None,
             config,
         }
     }
@@ -103,17 +102,12 @@ impl Session {
             }
             _ => self.heard + self.config.unresponsive,
         };
-        state.min(self.next_ping)
+        state.min(self.next_ping())
     }
 
     /// Whether the token was accepted.
     pub(crate) fn is_authenticated(&self) -> bool {
         matches!(self.state, State::Idle { .. } | State::Joining { .. } | State::Playing { .. })
-    }
-
-    /// The last heartbeat's round trip.
-    pub(crate) fn rtt(&self) -> Option<Duration> {
-        self.rtt
     }
 
     // What happened.
@@ -152,13 +146,10 @@ impl Session {
     /// A pong came.
     pub(crate) fn handle_pong(&mut self, now: Instant) {
         self.heard = now;
-        if let Some(sent) = self.ping_sent.take() {
-            self.rtt = Some(now - sent);
-        }
         self.allow(now, Class::Control);
     }
 
-    /// The socket took bytes that had waited.
+    /// The peer accepted bytes that had waited.
     pub(crate) fn handle_progress(&mut self, now: Instant) {
         self.heard = now;
     }
@@ -233,9 +224,8 @@ impl Session {
         if now >= self.heard + self.config.unresponsive {
             return self.close(CloseCode::Unresponsive, CloseCode::Unresponsive.reason());
         }
-        if now >= self.next_ping {
-            self.next_ping = now + self.config.heartbeat;
-            self.ping_sent = Some(now);
+        if now >= self.next_ping() {
+            self.pinged = Some(now);
             self.actions.push_back(Action::Ping);
         }
     }
@@ -271,7 +261,10 @@ impl Session {
             ClientMessage::Probe(Probe { nonce }) => {
                 self.send(ServerMessage::ProbeReply(ServerProbeReply { nonce, tick: 0, phase: 0 }));
             }
-            // A sign of life, already noted.
+            ClientMessage::ProbeReply(reply) if self.is_playing() => {
+                self.actions.push_back(Action::Acknowledge { tick: reply.acked });
+            }
+            // From the room that was left.
             ClientMessage::ProbeReply(_) => {}
             ClientMessage::Input(_) => unreachable!("inputs were taken out above"),
         }
@@ -339,6 +332,11 @@ impl Session {
             Err(error) if self.limits.may_warn(now) => self.refuse(ErrorCode::InputRefused, &error.to_string()),
             Err(_) => {}
         }
+    }
+
+    /// A client that speaks need not be asked whether it is there.
+    fn next_ping(&self) -> Instant {
+        self.pinged.map_or(self.heard, |pinged| pinged.max(self.heard)) + self.config.heartbeat
     }
 
     fn is_playing(&self) -> bool {

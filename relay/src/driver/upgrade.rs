@@ -1,0 +1,145 @@
+//! From an HTTP request to a WebSocket, on the relay's own port or in an embedder's server.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tickwire_protocol::SUBPROTOCOL;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::accept::{Permits, Shared};
+use super::http::plain;
+use super::socket::Socket;
+use super::transport::Transport;
+use super::{connection, now};
+
+/// A status and the reason for people.
+pub(super) type Rejection = (StatusCode, &'static str);
+
+/// Answers a request for a WebSocket. If it is a good one, a task serves the connection from the upgrade to its end.
+pub(super) fn upgrade<B>(
+    request: &mut Request<B>,
+    shared: &Arc<Shared>,
+    permits: impl FnOnce() -> Result<Permits, Rejection>,
+) -> Response<Full<Bytes>> {
+    let checked = check(request, shared).and_then(|accept| {
+        let mut permits = permits()?;
+        vouch(&mut permits, request.headers(), shared)?;
+        Ok((accept, permits))
+    });
+    match checked {
+        Ok((accept, permits)) => {
+            tokio::spawn(serve(hyper::upgrade::on(request), shared.clone(), permits));
+            switching(accept)
+        }
+        Err((status, reason)) => plain(status, reason),
+    }
+}
+
+async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, permits: Permits) {
+    let Permits { connection: _connection, stranger, visit, .. } = permits;
+    let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
+    let (transport, read_ahead) = unwrap(upgraded);
+    let socket = Socket::over(transport, read_ahead, &shared.config);
+    connection::serve(socket, shared, (stranger, visit)).await;
+}
+
+/// The connection under an upgrade, as plain as it can be had, and what was read ahead: a copy, because the slice, be it empty, would keep
+/// the whole buffer of the HTTP connection.
+fn unwrap(upgraded: Upgraded) -> (Transport, Bytes) {
+    let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
+    let upgraded = match upgraded.downcast::<TokioIo<Transport>>() {
+        Ok(parts) => return (parts.io.into_inner(), copy(parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    #[cfg(feature = "axum")]
+    let upgraded = {
+        use hyper_util::server::conn::auto::upgrade::downcast;
+        match downcast::<TokioIo<tokio::net::TcpStream>>(upgraded) {
+            Ok(parts) => return (Transport::Tcp(parts.io.into_inner()), copy(parts.read_buf)),
+            Err(upgraded) => upgraded,
+        }
+    };
+    (Transport::Other(Box::new(TokioIo::new(upgraded))), Bytes::new())
+}
+
+/// The answer to the client's key, if this is a WebSocket request that we serve.
+fn check<B>(request: &Request<B>, shared: &Shared) -> Result<String, Rejection> {
+    let headers = request.headers();
+    let bad = |reason| Err((StatusCode::BAD_REQUEST, reason));
+    if request.method() != Method::GET || !lists(headers, header::UPGRADE, "websocket") {
+        return bad("the only upgrade here is a GET to websocket\n");
+    }
+    if !lists(headers, header::CONNECTION, "upgrade") {
+        return bad("`connection: upgrade` is missing\n");
+    }
+    if !lists(headers, header::SEC_WEBSOCKET_VERSION, "13") {
+        return Err((StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 is spoken here\n"));
+    }
+    if !lists(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
+        return bad("offer the subprotocol `tickwire.v1`\n");
+    }
+    if !is_allowed_origin(headers, &shared.config.origins) {
+        tracing::warn!(origin = ?headers.get(header::ORIGIN), "a page of another origin was refused: see Config::origins");
+        return Err((StatusCode::FORBIDDEN, "pages of this origin may not connect\n"));
+    }
+    match headers.get(header::SEC_WEBSOCKET_KEY) {
+        Some(key) => Ok(derive_accept_key(key.as_bytes())),
+        None => bad("`sec-websocket-key` is missing\n"),
+    }
+}
+
+/// Counts the client behind a proxy, and asks whether the address may show a token.
+fn vouch(permits: &mut Permits, headers: &HeaderMap, shared: &Shared) -> Result<(), Rejection> {
+    let proxies = &shared.config.proxies;
+    let busy = |reason| (StatusCode::TOO_MANY_REQUESTS, reason);
+    if let Some(client) = proxies.contains(&permits.peer).then(|| forwarded_for(headers, proxies)).flatten() {
+        let visit = shared.gate.admit(now(), client);
+        permits.visit = visit.map_err(|_| busy("too many connections from this address\n"))?;
+    }
+    if permits.visit.may_try(now()) { Ok(()) } else { Err(busy("too many wrong tokens from this address\n")) }
+}
+
+/// An address, with a port or without.
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip())).ok()
+}
+
+/// The last address that a proxy names and that is no proxy itself: what stands before it anyone may have written.
+fn forwarded_for(headers: &HeaderMap, proxies: &[IpAddr]) -> Option<IpAddr> {
+    let values = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
+    let addresses: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let addresses = addresses.iter().rev().map_while(|text| address(text)).map(|ip| ip.to_canonical());
+    addresses.into_iter().find(|address| !proxies.contains(address))
+}
+
+/// Whether a header's comma-separated values have this one.
+fn lists(headers: &HeaderMap, name: HeaderName, wanted: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(wanted))
+}
+
+/// A page may connect to where it came from, and where it is listed. A client without an origin is no page.
+fn is_allowed_origin(headers: &HeaderMap, origins: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let (Ok(origin), Some(Ok(host))) = (origin.to_str(), headers.get(header::HOST).map(HeaderValue::to_str)) else {
+        return false;
+    };
+    let own = origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host));
+    own || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+}
+
+fn switching(accept: String) -> Response<Full<Bytes>> {
+    let response = Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(header::CONNECTION, "upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_ACCEPT, accept)
+        .header(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+    response.body(Full::default()).expect("these headers are well formed")
+}
