@@ -4,13 +4,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tickwire_protocol::{Auth, ClientMessage, Join, PROTOCOL_VERSION, SUBPROTOCOL};
-use tokio::io::AsyncReadExt as _;
+use tickwire_protocol::{
+    Auth, ClientMessage, ClientProbeReply, Join, PROTOCOL_VERSION, Probe, SUBPROTOCOL, ServerMessage,
+};
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// The process, ended when dropped.
 pub(crate) struct Clients(Child);
@@ -50,26 +52,42 @@ pub(crate) async fn run(addr: &str, count: usize, player: bool) {
     std::future::pending().await
 }
 
+/// A WebSocket that only reads.
 async fn drain(addr: String) {
-    let mut stream = TcpStream::connect(addr).await.expect("the bench listens");
-    let mut scratch = vec![0; 4096];
-    while let Ok(1..) = stream.read(&mut scratch).await {}
+    let stream = TcpStream::connect(addr).await.expect("the bench listens");
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config())).await;
+    while let Some(Ok(_)) = socket.next().await {}
 }
 
-/// Enters the room and reads; answers pings, and says nothing else.
+/// Enters the room and reads; answers pings and probes, and says nothing else.
 async fn play(addr: String, index: usize) {
     let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
     let stream = TcpStream::connect(&addr).await.expect("the bench listens");
-    let (mut socket, _) = client_async(request, stream).await.expect("the relay upgrades");
+    let (mut socket, _) = client_async_with_config(request, stream, Some(config())).await.expect("the relay upgrades");
     let auth = ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: format!("bench.{index}") });
     let join = ClientMessage::Join(Join { room: "lobby".into(), resume: None });
-    for message in [auth, join] {
-        let mut out = Vec::new();
-        message.encode(&mut out);
-        socket.send(Message::Binary(out.into())).await.expect("the relay reads");
-        // To the token the relay says yes, to the rest it speaks without end.
-        socket.next().await.expect("the relay answers").expect("the relay answers");
+    say(&mut socket, &auth).await;
+    say(&mut socket, &join).await;
+    while let Some(Ok(message)) = socket.next().await {
+        // A probe is a message of its own, and its nonce the tick of the snapshot before it.
+        let Message::Binary(bytes) = message else { continue };
+        if bytes.len() < 16
+            && let Some(Ok(ServerMessage::Probe(Probe { nonce }))) = ServerMessage::decode_all(bytes).next()
+        {
+            say(&mut socket, &ClientMessage::ProbeReply(ClientProbeReply { nonce, acked: nonce })).await;
+        }
     }
-    while let Some(Ok(_)) = socket.next().await {}
+}
+
+async fn say(socket: &mut WebSocketStream<TcpStream>, message: &ClientMessage) {
+    let mut out = Vec::new();
+    message.encode(&mut out);
+    // The relay may have gone.
+    let _ = socket.send(Message::Binary(out.into())).await;
+}
+
+/// The buffer is filled with zeros at every read: a large one would take the processor from the server.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(4096)
 }

@@ -18,7 +18,10 @@ pub(crate) fn measure(args: &Args) -> Measured {
         socket.set_nodelay(true).expect("a socket can send at once");
         sockets.push(socket);
     }
-    let frame = vec![7; args.bytes as usize];
+    // A WebSocket frame, so that the clients do the same as the relay's.
+    let payload = args.bytes as u16 - 4;
+    let mut frame = vec![0x82, 126, (payload >> 8) as u8, payload as u8];
+    frame.resize(args.bytes as usize, 7);
     let mut fanout = nanos();
     let ticks = u64::from(args.hz) * args.seconds;
     let (start, cpu) = (Instant::now(), cpu_time());

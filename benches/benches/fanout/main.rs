@@ -23,8 +23,8 @@ struct Args {
     /// Ticks a second
     #[arg(long, default_value_t = 60)]
     hz: u32,
-    /// Bytes of a frame with its WebSocket header, 16 to 60,000
-    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(16..=60_000))]
+    /// Bytes of a frame with its WebSocket header, 130 to 60,000
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(130..=60_000))]
     bytes: u32,
     /// Seconds of each measurement
     #[arg(long, default_value_t = 1)]
@@ -51,7 +51,7 @@ struct Measured {
     /// Of this process.
     cpu: Duration,
     client_ticks: u64,
-    /// In nanoseconds: of the floor from the first send to the last, of the relay its whole tick.
+    /// From the first send to the last, in nanoseconds.
     fanout: Histogram<u64>,
 }
 

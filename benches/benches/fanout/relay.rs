@@ -59,7 +59,15 @@ pub(crate) async fn measure(args: &Args) -> (Measured, u64) {
     while relay.stats().rooms[0].sessions < args.clients {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Until all have their keyframes and are in step.
+    let everyone = (args.clients as u64) * u64::from(args.hz) * 98 / 100;
+    loop {
+        let before = relay.stats().rooms[0].session_ticks;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if relay.stats().rooms[0].session_ticks - before >= everyone {
+            break;
+        }
+    }
 
     let (room, cpu) = (relay.stats().rooms.remove(0), cpu_time());
     tokio::time::sleep(Duration::from_secs(args.seconds)).await;
@@ -73,6 +81,6 @@ pub(crate) async fn measure(args: &Args) -> (Measured, u64) {
     let _ = stop.send(());
     let _ = served.await;
     let mut fanout = nanos();
-    fanout.add(&after.tick_nanos).expect("no tick takes a minute");
+    fanout.add(&after.fanout_nanos).expect("no fan-out takes a minute");
     (Measured { cpu, client_ticks, fanout }, occupied)
 }
