@@ -16,6 +16,10 @@ const NAMES = ["Comet", "Nova", "Quasar", "Pulsar", "Meteor", "Zenith", "Orbit",
 /** Snapshots that are drawn behind the newest, so that there is always one to move towards. */
 const DELAY = 1.6;
 
+/** Ticks between snapshots beyond which what is drawn does not fall further behind, and ticks that it falls behind or catches up in a frame. */
+const MOST_GAP = 10;
+const DRIFT = 0.1;
+
 const parameters = new URLSearchParams(location.search);
 const view = /** @type {HTMLCanvasElement} */ (document.getElementById("view"));
 const map = /** @type {HTMLCanvasElement} */ (document.getElementById("map"));
@@ -31,6 +35,8 @@ const client = new Client({
 let ships = [];
 let lastFrame = performance.now();
 let lastInput = 0;
+/** Ticks that are drawn behind the room's. */
+let behind = DELAY;
 
 /** A development token that stays the same for this tab, so that a reload keeps the seat. */
 function token() {
@@ -97,8 +103,9 @@ function frame(now) {
   requestAnimationFrame(frame);
   const seconds = Math.min((now - lastFrame) / 1000, 0.1);
   lastFrame = now;
-  const every = client.welcome?.snapshotEvery ?? 1;
-  const tick = client.serverTick() - DELAY * every;
+  const wanted = DELAY * Math.min(motion.gap, MOST_GAP);
+  behind += Math.min(Math.max(wanted - behind, -DRIFT), DRIFT);
+  const tick = client.serverTick() - behind;
   ships = scene.ships(client.replica, motion, tick, client.seat);
   scene.draw(client.replica, motion, tick, ships, effects, controls.pointer, seconds);
   scene.drawMap(map, ships, client.replica);

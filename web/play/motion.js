@@ -31,6 +31,12 @@ export class Motion {
     if (this.#snapshots.length > KEPT) this.#snapshots.shift();
   }
 
+  /** The most ticks from one snapshot to the next, of those kept: more than usual for a page that is behind. 1 before the second. */
+  get gap() {
+    const gaps = this.#snapshots.slice(1).map(({ tick }, index) => tick - this.#snapshots[index].tick);
+    return Math.max(1, ...gaps);
+  }
+
   /**
    * Where the thing in this slot is at a tick with its fraction, or null if it has no place.
    * @param {number} slot
