@@ -1,12 +1,12 @@
 //! The lag policy: how far a session's client is behind, and what it rides because of that. It is told what was put into the outbox, what
 //! the client has acknowledged, and when.
 //!
-//! A session takes the deltas of its stream while the client acknowledges them. One that does not by itself (by its inputs) is asked: by a
-//! probe after half the limit if it usually does, after twice the limit if not. If the answer is not there after the other half of the limit
-//! and a round trip, the session *holds*: it takes nothing until the client has caught up, and goes on by a resync. A second hold soon after is a slow link and no mere
-//! stall: the session moves to a slower stream, in the end to resyncs alone, each when the last has arrived. When all went well for a while,
-//! it moves back a step. So what is under way to a client is never more than one resync and the deltas of the limit (two and a half of
-//! it for a client that sends no inputs) and a round trip.
+//! A session takes the deltas of its stream while the client acknowledges them. One that does not by itself (by its inputs) is asked by a
+//! probe: after half the limit and a round trip if it usually does, after twice the limit if not. If the answer is not there after the other
+//! half of the limit and a round trip, the session *holds*: it takes nothing until the client has caught up, and goes on by a resync. A second
+//! hold soon after is a slow link and no mere stall: the session moves to a slower stream, in the end to resyncs alone, each when the last has
+//! arrived. When all went well for a while, it moves back a step. So what is under way to a client is never more than one resync and the
+//! deltas of the limit (two and a half of it for a client that sends no inputs) and two round trips.
 
 use std::time::{Duration, Instant};
 
@@ -239,6 +239,11 @@ impl Lag {
         asks.then_some(self.tip)
     }
 
+    /// Whether there is something to ask of the room.
+    pub(crate) fn is_needy(&self) -> bool {
+        self.phase == Phase::Needs
+    }
+
     /// What to ask of the room, once.
     pub(crate) fn take_want(&mut self) -> Option<Want> {
         if self.phase != Phase::Needs {
@@ -269,8 +274,8 @@ impl Lag {
 
     fn is_probe_due(&self, tick: Tick) -> bool {
         let limit = self.limit_ticks;
-        let patience = if self.is_vocal { limit / 2 } else { 2 * limit };
-        self.owed.is_some_and(|owed| tick - owed >= patience)
+        let patience = || if self.is_vocal { limit / 2 + self.ticks(self.round_trip()) } else { 2 * limit };
+        self.owed.is_some_and(|owed| tick - owed >= patience())
     }
 
     fn measure(&mut self, now: Instant, trip: Duration) {
@@ -290,6 +295,105 @@ impl Lag {
 
     /// Ticks in this time, begun ones included.
     fn ticks(&self, time: Duration) -> Tick {
-        (time.as_micros() * u128::from(self.tick_rate)).div_ceil(1_000_000) as Tick
+        (time.as_micros() as u64 * u64::from(self.tick_rate)).div_ceil(1_000_000) as Tick
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A session in a room at 30 Hz whose client is so far away.
+    struct Rider {
+        lag: Lag,
+        now: Instant,
+        tick: Tick,
+        trip: Duration,
+        /// Ticks on their way to the client and back, and when they are there.
+        acks: std::collections::VecDeque<(Instant, Tick, bool)>,
+        probes: u32,
+    }
+
+    impl Rider {
+        fn new(trip: Duration) -> Self {
+            let mut lag = Lag::new(SECOND / 2);
+            lag.enter(30, 1);
+            let now = Instant::now();
+            assert!(lag.put_resync(now, FULL_RATE, None, 1, true));
+            let acks = [(now + trip, 1, true)].into();
+            Self { lag, now, tick: 1, trip, acks, probes: 0 }
+        }
+
+        /// Runs one tick; what became of its delta.
+        fn tick(&mut self, vocal: bool) -> Offer {
+            self.now += SECOND / 30;
+            while let Some((_, tick, asked)) = self.acks.pop_front_if(|(at, ..)| *at <= self.now) {
+                self.lag.acknowledge(self.now, tick, asked);
+            }
+            let base = self.tick;
+            self.tick += 1;
+            let offer = self.lag.offer(self.now, Some(base), self.tick, true);
+            let probed = offer == Offer::TakeAndProbe;
+            self.probes += u32::from(probed);
+            if vocal || probed {
+                self.acks.push_back((self.now + self.trip, self.tick, !vocal));
+            }
+            offer
+        }
+    }
+
+    #[test]
+    fn a_client_far_away_is_not_slow_and_one_that_speaks_is_not_asked() {
+        for (millis, vocal) in [(1, true), (1, false), (240, true), (240, false), (700, true), (700, false)] {
+            let mut rider = Rider::new(Duration::from_millis(millis));
+            for _ in 0..900 {
+                assert!(matches!(rider.tick(vocal), Offer::Take | Offer::TakeAndProbe), "{millis} ms, {vocal}");
+            }
+            let probes = if vocal { 0..=2 } else { 10..=65 };
+            assert!(probes.contains(&rider.probes), "{millis} ms, {vocal}: {} probes in 30 s", rider.probes);
+        }
+    }
+
+    #[test]
+    fn who_does_not_answer_holds_within_the_limit() {
+        for (vocal, ticks) in [(true, 14..=20), (false, 14..=42)] {
+            let mut rider = Rider::new(Duration::from_millis(20));
+            (0..300).for_each(|_| drop(rider.tick(vocal)));
+            rider.acks.clear();
+            let taken = (0..)
+                .take_while(|_| {
+                    rider.tick(false) != Offer::Hold
+                        && !{
+                            rider.acks.clear();
+                            false
+                        }
+                })
+                .count();
+            assert!(ticks.contains(&taken), "{taken} ticks");
+        }
+    }
+
+    #[test]
+    fn each_failed_trial_is_waited_for_twice_as_long() {
+        let mut rider = Rider::new(Duration::from_millis(20));
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            // Two holds make it slow; then it is acknowledged in time until it tries again.
+            while rider.lag.level == 0 {
+                rider.lag.phase = Phase::Rides;
+                rider.lag.hold(rider.now);
+            }
+            let since = rider.now;
+            while rider.lag.level > 0 {
+                rider.now += SECOND;
+                rider.lag.phase = Phase::Rides;
+                rider.lag.put(rider.now, rider.lag.tip + 1);
+                rider.lag.acknowledge(rider.now + rider.trip, rider.lag.tip, true);
+            }
+            waits.push((rider.now - since).as_secs());
+        }
+        assert_eq!(waits, [5, 10, 20, 40]);
     }
 }

@@ -122,6 +122,13 @@ impl Queue {
         }
     }
 
+    /// A resync is asked for by the session's task, and when nothing waits.
+    fn wake_if_needy(&mut self) {
+        if self.frames.is_empty() && self.lag.is_needy() {
+            self.wake();
+        }
+    }
+
     /// The socket is gone.
     fn break_off(&mut self) {
         self.frames.clear();
@@ -219,7 +226,10 @@ impl<S: Sink + ?Sized> Outbox<S> {
                 self.drop_snapshots(now, &mut queue);
                 return 0;
             }
-            Offer::Skip => return 0,
+            Offer::Skip => {
+                queue.wake_if_needy();
+                return 0;
+            }
         };
         self.put(&mut queue, frame, Lane::Lossy(delta.base));
         frame.len()
@@ -231,10 +241,11 @@ impl<S: Sink + ?Sized> Outbox<S> {
         let mut queue = self.queue();
         let frame = &resync.probing;
         let fits = queue.frames.is_empty() || !queue.is_over(frame.len(), self.caps.bytes);
-        if queue.sealed
-            || queue.stay != stay
-            || !queue.lag.put_resync(now, resync.every, resync.base, resync.tick, fits)
-        {
+        if queue.sealed || queue.stay != stay {
+            return 0;
+        }
+        if !queue.lag.put_resync(now, resync.every, resync.base, resync.tick, fits) {
+            queue.wake_if_needy();
             return 0;
         }
         self.put(&mut queue, frame, Lane::Lossy(resync.base));
@@ -341,6 +352,9 @@ impl<S: Sink + ?Sized> Outbox<S> {
                 Poll::Ready(_) => queue.break_off(),
                 Poll::Pending => break,
             }
+        }
+        if total > 0 {
+            queue.wake_if_needy();
         }
         (total, !queue.frames.is_empty())
     }
