@@ -271,3 +271,6 @@ impl Audience {
         let _ = self.fanout.shards[self.sizes[place].0].send(op);
     }
 }
+
+#[cfg(test)]
+mod tests;

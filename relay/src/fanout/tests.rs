@@ -1,0 +1,96 @@
+//! Who hears what, by which shard.
+
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tickwire_sim::SimOptions;
+
+use super::*;
+use crate::outbox::{Caps, Outbox, Sink};
+
+/// A socket that takes all, and counts the frames.
+#[derive(Debug, Default)]
+struct Ear(Mutex<Vec<Vec<u8>>>);
+
+impl Sink for Arc<Ear> {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics with it").push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+}
+
+fn session(number: SessionId) -> (Arc<Ear>, Link) {
+    let ear = Arc::new(Ear::default());
+    let caps = Caps { bytes: 1000, frames: 4, lag: Duration::from_secs(1) };
+    let outbox = Arc::new(Outbox::new(ear.clone(), caps));
+    (ear, Link { session: number, stay: outbox.enter(30, 1), outbox })
+}
+
+fn info() -> Arc<RoomInfo> {
+    Arc::new(RoomInfo::new("lobby", &SimOptions::default(), Instant::now(), 0))
+}
+
+fn events(all: &'static [u8], own: &[(SeatId, &'static [u8])]) -> Publication {
+    Publication {
+        deltas: Vec::new(),
+        resyncs: Vec::new(),
+        events: Some(Bytes::from_static(all)),
+        own_events: own.iter().map(|&(seat, event)| (seat, Bytes::from_static(event))).collect(),
+    }
+}
+
+/// Does what has been asked of a shard.
+fn run(shard: &mut Shard, ops: &Receiver<Op>) {
+    for op in ops.try_iter() {
+        if let Some((round, listeners)) = shard.handle(op) {
+            round.deliver(Instant::now(), listeners);
+            round.end(Instant::now());
+        }
+    }
+}
+
+#[test]
+fn everyone_hears_what_is_for_them_and_nobody_after_leaving() {
+    let (fanout, ops) = Fanout::new(1);
+    let (mut shard, mut audience) = (Shard::default(), Audience::new(7, fanout));
+    let (ada, link) = session(1);
+    audience.add(SeatId(0), link);
+    let (bert, link) = session(2);
+    audience.add(SeatId(1), link);
+    audience.publish(events(b"all", &[(SeatId(1), b"all and bert")]), &info());
+    audience.remove(1);
+    audience.publish(events(b"late", &[]), &info());
+    run(&mut shard, &ops[0]);
+    let heard = |ear: &Ear| ear.0.lock().expect("no test panics with it").clone();
+    assert_eq!(heard(&ada), [b"all".to_vec()]);
+    assert_eq!(heard(&bert), [b"all and bert".to_vec(), b"late".to_vec()]);
+}
+
+#[test]
+fn a_large_room_takes_another_shard_and_two_rooms_begin_in_two() {
+    let (fanout, ops) = Fanout::new(3);
+    let (mut small, mut large) = (Audience::new(0, fanout.clone()), Audience::new(1, fanout));
+    small.add(SeatId(0), session(0).1);
+    for number in 1..=SHARD_SESSIONS as u64 + 1 {
+        large.add(SeatId(0), session(number).1);
+    }
+    let added = |index: usize| ops[index].try_iter().count();
+    assert_eq!([added(0), added(1), added(2)], [1, SHARD_SESSIONS, 1]);
+    large.publish(events(b"all", &[]), &info());
+    assert_eq!([added(0), added(1), added(2)], [0, 1, 1]);
+}
+
+#[test]
+fn a_room_whose_shards_are_busy_is_behind_until_they_have_caught_up() {
+    let (fanout, ops) = Fanout::new(1);
+    let (mut shard, mut audience) = (Shard::default(), Audience::new(0, fanout));
+    audience.add(SeatId(0), session(0).1);
+    for _ in 0..MAX_UNSENT {
+        assert!(!audience.is_behind());
+        audience.publish(events(b"all", &[]), &info());
+    }
+    assert!(audience.is_behind());
+    run(&mut shard, &ops[0]);
+    assert!(!audience.is_behind());
+}
