@@ -8,12 +8,12 @@ use crate::limit::Rate;
 /// The limits and times of a relay.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// From accept to a whole HTTP request, and again from the upgrade to the token. Default 3 s: a good client needs one round
-    /// trip for each.
+    /// From accept to the end of the TLS handshake, from there (without TLS from accept) to a whole HTTP request, and from the upgrade to the
+    /// token. Default 3 s each: a good client needs one round trip, of TLS two.
     pub handshake_timeout: Duration,
     /// For the authenticator's verdict. Default 5 s: it may ask another service.
     pub lookup_timeout: Duration,
-    /// From accept to an upgrade, or to the end of a connection that asks for pages only, however busy it is. Default 10 s: a page and its
+    /// From accept (with TLS: the handshake's end) to an upgrade, or to the end of a connection that asks for pages only, however busy it is. Default 10 s: a page and its
     /// scripts, and a while for the next.
     pub http_timeout: Duration,
     /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one.

@@ -2,6 +2,11 @@
 //!
 //! Write a [`Game`], open rooms of it in a [`Relay`], and serve. The path of an input runs down from the socket: `driver/socket` →
 //! `session` → the room's queue → `room` → the game's systems. A snapshot's path runs down too: `room` → `fanout` → `outbox` → socket.
+//!
+//! Connections come from a listener ([`Relay::serve`]), from whatever the embedder accepts ([`Relay::accept`]), or out of another HTTP server
+//! ([`Relay::upgrade`]). Features, none of them on by default:
+//!
+//! - `tls`: `Tls`, a certificate from files that can be renewed while it is in use, and `Relay::serve_tls`.
 
 #[cfg(test)]
 extern crate self as tickwire;
@@ -29,6 +34,8 @@ mod strangers;
 pub use auth::{AuthError, Authenticator, DevelopmentTokens, Verdict};
 pub use config::{Config, ConfigError};
 pub use driver::{Ended, Incoming, Page, Relay, RelayBuilder, Socket};
+#[cfg(feature = "tls")]
+pub use driver::{Tls, TlsError};
 pub use limit::Rate;
 pub use lobby::OpenError;
 pub use stats::{RelayStats, RoomStats};

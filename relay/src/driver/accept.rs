@@ -10,7 +10,6 @@ use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode};
-use socket2::SockRef;
 use tickwire_protocol::CloseCode;
 use tickwire_sim::{Game, Sim, SimOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::http::{self, Page};
+#[cfg(feature = "tls")]
+use super::tls::{self, Tls};
 use super::transport::Transport;
 use super::upgrade::{Rejection, upgrade};
 use super::worker::Workers;
@@ -153,13 +154,36 @@ impl Relay {
         }
     }
 
-    /// Accepts connections from `listener` until `shutdown` is ready. Then no new ones are accepted, everyone is told to come back later, and
-    /// the call returns when the last connection has ended, or after [`Config::shutdown_timeout`]. A shutdown is the relay's end: it serves
-    /// once.
+    /// Accepts connections from `listener` until `shutdown` is ready, and then shuts the relay down as [`Relay::shut_down`] does. Several
+    /// listeners may be served at once; the first to be told ends them all, so tell all of them.
     ///
     /// # Errors
     /// The listener is broken. Running out of sockets is not an error: the relay waits and goes on.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        self.serve_by(listener, shutdown, |stream, peer| self.accept(stream, peer)).await
+    }
+
+    /// The same over TLS: pages are at `https://`, and players come to `wss://`. Needs the feature `tls`.
+    ///
+    /// # Errors
+    /// As [`Relay::serve`]. A handshake that fails is no error either, whoever's fault it is; the log has it.
+    #[cfg(feature = "tls")]
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: Tls,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let accept = |stream, peer| self.accept_tls(stream, tls.clone(), peer);
+        self.serve_by(listener, shutdown, accept).await
+    }
+
+    async fn serve_by(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+        accept: impl Fn(TcpStream, IpAddr),
+    ) -> io::Result<()> {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
@@ -168,7 +192,7 @@ impl Relay {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.accept_tcp(stream, peer.ip()),
+                Ok((stream, peer)) => accept(stream, peer.ip()),
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -177,18 +201,27 @@ impl Relay {
             }
         }
         drop(listener);
+        self.shut_down().await;
+        Ok(())
+    }
+
+    /// Ends the relay: rooms close, everyone is told to come back later, and the call returns when the last connection has ended, or after
+    /// [`Config::shutdown_timeout`]. For relays that another server feeds, by [`Relay::upgrade`] or [`Relay::accept`]; what comes later is
+    /// ended at once.
+    pub async fn shut_down(&self) {
         self.shared.lobby.close_all(CloseCode::GoingAway);
         self.shared.closing.send_replace(true);
         let everyone = self.shared.config.connections as u32;
         let gone = self.shared.connections.acquire_many(everyone);
         let _ = tokio::time::timeout(self.shared.config.shutdown_timeout, gone).await;
-        Ok(())
     }
 
-    /// Serves one connection that the embedder has accepted, from its first HTTP request on: TCP, TLS, or whatever carries bytes both ways.
+    /// Serves one connection that the embedder has accepted, from its first HTTP request on: TCP, or whatever else carries bytes both ways.
     /// `peer` is the address that it counts for. It ends with the relay. Call it in a tokio runtime.
     pub fn accept<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, stream: S, peer: IpAddr) {
-        self.accept_transport(Transport::of(stream), peer);
+        if let Some(permits) = self.admit(peer) {
+            tokio::spawn(http::serve(Transport::of(stream), self.shared.clone(), permits));
+        }
     }
 
     /// Answers a request of an embedder's own HTTP server for a WebSocket: with 101, and serves the connection from then on, or with why
@@ -197,18 +230,16 @@ impl Relay {
         upgrade(request, &self.shared, || self.shared.permits(peer).map_err(NotAdmitted::rejection))
     }
 
-    fn accept_tcp(&self, stream: TcpStream, peer: IpAddr) {
-        // The relay works without any of these: later, and with staler snapshots.
-        let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(&stream).set_send_buffer_size(self.shared.config.send_buffer);
-        self.accept_transport(Transport::Tcp(stream), peer);
+    #[cfg(feature = "tls")]
+    fn accept_tls(&self, stream: TcpStream, tls: Tls, peer: IpAddr) {
+        if let Some(permits) = self.admit(peer) {
+            tokio::spawn(tls::serve(stream, tls, self.shared.clone(), permits));
+        }
     }
 
-    fn accept_transport(&self, transport: Transport, peer: IpAddr) {
-        match self.shared.permits(peer) {
-            Ok(permits) => drop(tokio::spawn(http::serve(transport, self.shared.clone(), permits))),
-            Err(reason) => tracing::debug!(%peer, %reason, "a connection was refused"),
-        }
+    fn admit(&self, peer: IpAddr) -> Option<Permits> {
+        let permits = self.shared.permits(peer);
+        permits.inspect_err(|reason| tracing::debug!(%peer, %reason, "a connection was refused")).ok()
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Page {
 
 /// Serves one connection until it closes or becomes a WebSocket, which goes on by itself.
 pub(super) async fn serve(transport: Transport, shared: Arc<Shared>, permits: Permits) {
+    transport.tune(shared.config.send_buffer);
     let ousted = permits.stranger.ousted();
     let permits = Mutex::new(Some(permits));
     let service = service_fn(|request| {

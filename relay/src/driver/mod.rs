@@ -5,6 +5,8 @@ mod connection;
 mod http;
 mod senders;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod upgrade;
 mod worker;
@@ -12,6 +14,8 @@ mod worker;
 pub use accept::{Relay, RelayBuilder};
 pub use http::Page;
 pub use socket::{Ended, Incoming, Socket};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 use std::time::Instant;
 

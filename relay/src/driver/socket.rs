@@ -163,7 +163,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         // A room that has not heard of the loss yet holds the outbox still, but has no more use for the connection.
         self.outbox.seal();
-        self.websocket.get_ref().line.shut_down();
+        self.websocket.get_mut().line.shut_down();
     }
 }
 

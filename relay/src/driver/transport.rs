@@ -5,6 +5,8 @@ use std::io::{self, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::task::Waker;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
@@ -47,6 +49,19 @@ impl Transport {
             Self::Tls(stream) => Pin::new(stream.as_mut()),
             Self::Other(stream) => Pin::new(stream.as_mut()),
         }
+    }
+
+    /// Lets what is written leave at once, and the system hold no more of it than so many bytes: what it holds can't be taken back.
+    pub(crate) fn tune(&self, send_buffer: usize) {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Other(_) => return,
+        };
+        // The relay works without either: later, and with staler snapshots.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(stream).set_send_buffer_size(send_buffer);
     }
 
     /// The two ends of a WebSocket's connection: the one that its session's task holds, and the one that anybody may put frames into.
@@ -135,7 +150,12 @@ impl Line {
     }
 
     /// Ends both ways at once, whoever else holds the connection.
-    pub(crate) fn shut_down(&self) {
+    pub(crate) fn shut_down(&mut self) {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(stream) = self {
+            // So that the end is seen to be no one else's doing. If the system takes it now: nobody waits any more.
+            let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
         if let Some(stream) = self.tcp() {
             // It may have ended by itself.
             let _ = SockRef::from(stream).shutdown(Shutdown::Both);

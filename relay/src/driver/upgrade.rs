@@ -45,6 +45,8 @@ async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, permits: Permits) {
     let Permits { connection: _connection, stranger, visit, .. } = permits;
     let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
     let (transport, read_ahead) = unwrap(upgraded);
+    // It may have been another server's.
+    transport.tune(shared.config.send_buffer);
     let socket = Socket::over(transport, read_ahead, &shared.config);
     connection::serve(socket, shared, (stranger, visit)).await;
 }
