@@ -7,11 +7,14 @@
 //! ([`Relay::upgrade`]). Features, none of them on by default:
 //!
 //! - `tls`: `Tls`, a certificate from files that can be renewed while it is in use, and `Relay::serve_tls`.
+//! - `axum`: a route for an `axum` router.
 
 #[cfg(test)]
 extern crate self as tickwire;
 
 mod auth;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod command;
 mod config;
 mod driver;

@@ -145,3 +145,39 @@ fn switching(accept: String) -> Response<Full<Bytes>> {
         .header(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
     response.body(Full::default()).expect("these headers are well formed")
 }
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use std::time::Duration;
+
+    use axum::extract::Request;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_tcp_stream_is_found_behind_axum() {
+        let (found, mut next) = mpsc::unbounded_channel();
+        let handler = async move |mut request: Request| {
+            let upgrade = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move { found.send(unwrap(upgrade.await.expect("the server upgrades"))) });
+            (StatusCode::SWITCHING_PROTOCOLS, [(header::CONNECTION, "upgrade"), (header::UPGRADE, "websocket")])
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let addr = listener.local_addr().expect("it is bound");
+        tokio::spawn(axum::serve(listener, axum::Router::new().route("/", get(handler))).into_future());
+
+        let mut client = TcpStream::connect(addr).await.expect("the server listens");
+        let head = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nahead";
+        client.write_all(head).await.expect("the server reads");
+        let patience = Duration::from_secs(10);
+        let (transport, read_ahead) =
+            tokio::time::timeout(patience, next.recv()).await.ok().flatten().expect("it upgrades");
+        assert!(matches!(transport, Transport::Tcp(_)));
+        assert_eq!(&read_ahead[..], b"ahead");
+    }
+}
