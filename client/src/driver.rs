@@ -15,11 +15,12 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::backoff::Backoff;
 use crate::replica::Replica;
 use crate::session::{ClientConfig, Counts, Session, Update};
+use crate::trust::Trust;
 
 /// For a connection to come up. A relay that needs longer is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +37,9 @@ pub enum ClientError {
     /// The URL is not one.
     #[error("`{0}` is not a WebSocket URL: it begins with ws:// or wss://")]
     Url(String),
+    /// The URL is a `wss://` one, and the client was built without the feature `tls`.
+    #[error("`{0}` needs TLS, which this program was built without")]
+    NoTls(String),
     /// The relay closed with a code that says: do not come back.
     #[error("{reason} ({})", code.number())]
     Closed {
@@ -50,6 +54,7 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Client {
     session: Session,
+    trust: Trust,
     link: Link,
     backoff: Backoff,
     rng: ChaCha12Rng,
@@ -76,7 +81,7 @@ impl Client {
     /// A client that connects at the first [`Client::next`].
     ///
     /// # Errors
-    /// [`ClientError::Url`].
+    /// [`ClientError::Url`], [`ClientError::NoTls`].
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         Self::with_seed(config, rand::rng().random())
     }
@@ -84,19 +89,29 @@ impl Client {
     /// The same with randomness (the backoff's) that can be repeated.
     ///
     /// # Errors
-    /// [`ClientError::Url`].
+    /// [`ClientError::Url`], [`ClientError::NoTls`].
     pub fn with_seed(config: ClientConfig, seed: u64) -> Result<Self, ClientError> {
         let request = config.url.as_str().into_client_request();
-        if !request.is_ok_and(|request| matches!(request.uri().scheme_str(), Some("ws" | "wss"))) {
-            return Err(ClientError::Url(config.url));
+        match request.as_ref().ok().and_then(|request| request.uri().scheme_str()) {
+            Some("ws") => {}
+            Some("wss") if cfg!(feature = "tls") => {}
+            Some("wss") => return Err(ClientError::NoTls(config.url)),
+            _ => return Err(ClientError::Url(config.url)),
         }
         let now = Instant::now();
         Ok(Self {
             session: Session::new(config, now),
+            trust: Trust::default(),
             link: Link::Waiting { until: now },
             backoff: Backoff::default(),
             rng: ChaCha12Rng::seed_from_u64(seed),
         })
+    }
+
+    /// The same client, but it believes these certificates.
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
     }
 
     /// What happens next. Connects, and connects again after a lost connection, for as long as the relay's close code allows. None
@@ -116,7 +131,8 @@ impl Client {
                 Link::Over => return Ok(None),
                 Link::Waiting { until } => {
                     tokio::time::sleep_until((*until).into()).await;
-                    self.link = Link::Connecting(tokio::spawn(connect(self.session.config().url.clone())));
+                    self.link =
+                        Link::Connecting(tokio::spawn(connect(self.session.config().url.clone(), self.trust.clone())));
                 }
                 Link::Connecting(connecting) => match connecting.await {
                     Ok(Ok(socket)) => {
@@ -284,7 +300,7 @@ impl Client {
 }
 
 /// A connection to a relay if one comes up in time, or why not in words for people.
-async fn connect(url: String) -> Result<Socket, String> {
+async fn connect(url: String, trust: Trust) -> Result<Socket, String> {
     let mut request = url.into_client_request().map_err(|error| error.to_string())?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     let config = WebSocketConfig::default()
@@ -293,7 +309,11 @@ async fn connect(url: String) -> Result<Socket, String> {
         .max_write_buffer_size(1 << 20)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    let connecting = connect_async_with_config(request, Some(config), true);
+    #[cfg(feature = "tls")]
+    let connecting =
+        tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, Some(trust.connector()));
+    #[cfg(not(feature = "tls"))]
+    let (Trust {}, connecting) = (trust, tokio_tungstenite::connect_async_with_config(request, Some(config), true));
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(error)) => Err(error.to_string()),

@@ -16,6 +16,7 @@ use super::report::{Report, Tally, Times, note};
 use super::{AnyBrain, View};
 use crate::driver::{Client, ClientError};
 use crate::session::{ClientConfig, Update};
+use crate::trust::Trust;
 
 /// Between the starts of two bots: 500 a second, so that a large run does not look like an attack.
 const STAGGER: Duration = Duration::from_millis(2);
@@ -56,6 +57,8 @@ const NAMES: [&str; 24] = [
 pub struct BotsOptions {
     /// Such as `ws://127.0.0.1:7777`.
     pub url: String,
+    /// Whose certificates the bots believe, if the URL is a `wss://` one.
+    pub trust: Trust,
     /// The rooms' names. The bots go round: bot `i` plays in room `i % rooms.len()`; with no room there is no bot.
     pub rooms: Vec<String>,
     /// Bots.
@@ -87,7 +90,7 @@ pub struct Progress {
 /// Runs bots until their time is over or `stop` is ready, whichever is first. `brain` makes the brain of the bot with this seed.
 ///
 /// # Errors
-/// [`ClientError::Url`]. What goes wrong later is counted in the report.
+/// [`ClientError::Url`], [`ClientError::NoTls`]. What goes wrong later is counted in the report.
 pub async fn run(
     options: BotsOptions,
     brain: impl Fn(u64) -> Box<dyn AnyBrain>,
@@ -118,7 +121,7 @@ pub async fn run(
             token: format!("{}.{}x{index}", name(index), options.run),
             room: room.clone(),
         };
-        let client = Client::with_seed(config, seed)?;
+        let client = Client::with_seed(config, seed)?.trusting(options.trust.clone());
         let delay = STAGGER * index as u32;
         let over = over.subscribe();
         bots.spawn(async move {
