@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
 use tickwire::Config;
+use tickwire_client::{Trust, TrustError};
 
 fn positive<T: TryFrom<u64> + Clone + Send + Sync>(most: u64) -> RangedU64ValueParser<T>
 where
@@ -41,6 +42,12 @@ pub(crate) struct HostArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7777")]
     pub(crate) addr: String,
+    /// Certificate chain to serve https:// and wss:// with (PEM), the server's own first; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) rooms: RoomsArgs,
     /// Game to play; the first one known by default
@@ -100,10 +107,26 @@ impl RoomsArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct BotsArgs {
+pub(crate) struct WhereArgs {
     /// Where the match is hosted
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777")]
     pub(crate) url: String,
+    /// Authority, or certificate signed by itself, to trust at a wss:// URL (PEM); the public authorities by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+}
+
+impl WhereArgs {
+    /// Whose certificates to trust.
+    pub(crate) fn trust(&self) -> Result<Trust, TrustError> {
+        self.tls_ca.as_ref().map_or(Ok(Trust::default()), Trust::in_file)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BotsArgs {
+    #[command(flatten)]
+    pub(crate) host: WhereArgs,
     #[command(flatten)]
     pub(crate) rooms: RoomsArgs,
     /// Game to play; the first one known by default
@@ -144,9 +167,8 @@ pub(crate) struct CodecArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RecordArgs {
-    /// Where the match is hosted
-    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:7777")]
-    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) host: WhereArgs,
     /// Name of the room
     #[arg(long, value_name = "NAME", default_value = "lobby")]
     pub(crate) room: String,

@@ -17,7 +17,8 @@ pub(crate) async fn run(program: &Program, args: BotsArgs) -> Result<ExitCode, C
     let brain = program.find(args.game.as_deref())?.brain.clone();
     let seed = args.seed.unwrap_or_else(rand::random);
     let options = BotsOptions {
-        url: args.url,
+        trust: args.host.trust()?,
+        url: args.host.url,
         rooms: args.rooms.names(),
         count: args.count as usize,
         time: Some(Duration::from_secs(args.seconds)),

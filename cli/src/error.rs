@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use tickwire::{ConfigError, OpenError, PriorsError};
-use tickwire_client::ClientError;
+use tickwire::{ConfigError, OpenError, PriorsError, TlsError};
+use tickwire_client::{ClientError, TrustError};
 
 use crate::trace::{ReplayError, TraceError};
 
@@ -24,6 +24,10 @@ pub(crate) enum CliError {
     UnknownGame { name: String, known: String },
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
     #[error("{}: {error}", file.display())]

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickwire::{Config, Priors, Relay, SimOptions};
+use tickwire::{Config, Priors, Relay, SimOptions, Tls};
+use tickwire_client::Trust;
 use tickwire_client::bots::{self, BotsOptions, Progress};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,9 +18,9 @@ use crate::status;
 
 pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, CliError> {
     let game = program.find(args.game.as_deref())?;
-    let listener =
-        TcpListener::bind(&args.addr).await.map_err(|error| CliError::Listen { addr: args.addr.clone(), error })?;
-    let addr = listener.local_addr().map_err(CliError::Serve)?;
+    let tls = args.tls_cert.as_ref().zip(args.tls_key.as_ref());
+    let tls = tls.map(|(chain, key)| Tls::from_files(chain, key)).transpose()?;
+    let (listener, addr) = listen(&args.addr).await?;
     let relay = Relay::builder().config(config(&args)).pages(program.served()).build()?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let rooms = args.rooms.names();
@@ -29,7 +30,10 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
         (game.open)(&relay, room, players, sim_options(&args, seed.wrapping_add(index), priors.clone()))?;
     }
 
-    println!("{}", url(program, &addr, &args.rooms.room));
+    if let Some(tls) = &tls {
+        reload_on_hangup(tls.clone());
+    }
+    println!("{}", url(program, tls.is_some(), &addr, &args.rooms.room));
     let place = match &*rooms {
         [first, .., last] => format!("{} rooms, {first} to {last}", rooms.len()),
         _ => format!("room {}", args.rooms.room),
@@ -38,9 +42,18 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     println!("{} in {place}, {} Hz, seed {seed}, {bots}; Ctrl-C stops", game.name, args.tick_rate);
 
     let stop = watch::Sender::new(false);
+    let mut for_bots = addr;
+    if tls.is_some() && args.bots > 0 {
+        // The certificate is for players, who know the host by its name: bots come in by a door of their own.
+        let (listener, addr) = listen("127.0.0.1:0").await?;
+        for_bots = addr;
+        let (relay, stopped) = (relay.clone(), stopped(&stop));
+        tokio::spawn(async move { relay.serve(listener, stopped).await });
+    }
     let bots = tokio::spawn(bots::run(
         BotsOptions {
-            url: format!("ws://{addr}"),
+            url: format!("ws://{for_bots}"),
+            trust: Trust::default(),
             rooms,
             count: args.bots,
             time: None,
@@ -59,7 +72,11 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
         interrupted().await;
         stop.send_replace(true);
     };
-    let served = relay.serve(listener, shutdown).await.map_err(CliError::Serve);
+    let served = match tls {
+        Some(tls) => relay.serve_tls(listener, tls, shutdown).await,
+        None => relay.serve(listener, shutdown).await,
+    };
+    let served = served.map_err(CliError::Serve);
     status.abort();
     bots.abort();
     served?;
@@ -67,12 +84,43 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     Ok(ExitCode::SUCCESS)
 }
 
+async fn listen(addr: &str) -> Result<(TcpListener, SocketAddr), CliError> {
+    let bound = async {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
+    };
+    bound.await.map_err(|error| CliError::Listen { addr: addr.to_owned(), error })
+}
+
+/// Takes a renewed certificate up whenever the system sends SIGHUP, until the program ends.
+#[cfg(unix)]
+fn reload_on_hangup(tls: Tls) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => return tracing::warn!(%error, "SIGHUP can't be heard: a renewed certificate needs a new start"),
+    };
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("certificate and key were read again: new connections use them"),
+                Err(error) => tracing::error!("certificate and key stay what they were: {error}"),
+            }
+        }
+    });
+}
+
+#[cfg(not(unix))]
+fn reload_on_hangup(_: Tls) {}
+
 /// Where to go: the page of the room, or the socket if the program has no pages.
-fn url(program: &Program, addr: &SocketAddr, room: &str) -> String {
+fn url(program: &Program, tls: bool, addr: &SocketAddr, room: &str) -> String {
+    let secure = if tls { "s" } else { "" };
     match room {
-        _ if program.served().next().is_none() => format!("ws://{addr}"),
-        "lobby" => format!("http://{addr}/"),
-        _ => format!("http://{addr}/?room={}", query_value(room)),
+        _ if program.served().next().is_none() => format!("ws{secure}://{addr}"),
+        "lobby" => format!("http{secure}://{addr}/"),
+        _ => format!("http{secure}://{addr}/?room={}", query_value(room)),
     }
 }
 

@@ -66,7 +66,7 @@ impl Program {
     /// Does what the command line says. The exit status is 0 if all went well.
     pub fn run(self) -> ExitCode {
         let args = Args::parse();
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tickwire_cli=info"));
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)

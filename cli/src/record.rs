@@ -16,7 +16,8 @@ use crate::trace::{Column, ColumnKind, Component, Header, Set, Tick, TraceWriter
 
 pub(crate) async fn run(args: RecordArgs) -> Result<ExitCode, CliError> {
     let token = format!("Recorder.{:x}", rand::random::<u64>());
-    let mut client = Client::new(ClientConfig { url: args.url, token, room: args.room })?;
+    let trust = args.host.trust()?;
+    let mut client = Client::new(ClientConfig { url: args.host.url, token, room: args.room })?.trusting(trust);
     let mut recording: Option<(TraceWriter, Recorder)> = None;
     let mut ticks = 0;
     let mut fault = "nobody answered in time".to_owned();

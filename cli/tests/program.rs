@@ -1,7 +1,10 @@
 //! The program as a person at a terminal has it.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -26,10 +29,14 @@ struct Host {
 
 impl Host {
     fn start(args: &[&str]) -> Self {
+        Self::start_with_log(args, Stdio::null())
+    }
+
+    fn start_with_log(args: &[&str], log: impl Into<Stdio>) -> Self {
         let mut child = tickwire(&["host", "--addr", "127.0.0.1:0"])
             .args(args)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the program was built");
         let mut url = String::new();
@@ -42,10 +49,14 @@ impl Host {
         self.url.replace("http", "ws")
     }
 
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("there is a kill").success());
+    }
+
     /// Ends it as the system would; what else it printed.
     fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("there is a kill").success());
+        self.signal("-TERM");
         let mut rest = String::new();
         self.child.stdout.take().expect("it is piped").read_to_string(&mut rest).expect("it prints text");
         assert!(self.child.wait().expect("it was started").success());
@@ -123,6 +134,45 @@ fn bots_share_many_rooms_evenly() {
 }
 
 #[test]
+fn over_tls_with_a_certificate_that_is_renewed() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = |name: &str| directory.join(name).to_str().expect("the path is text").to_owned();
+    let (chain, key, log) = (file("chain.pem"), file("key.pem"), file("log"));
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("it is a name");
+        fs::write(&chain, made.cert.pem()).expect("tests may write there");
+        fs::write(&key, made.signing_key.serialize_pem()).expect("tests may write there");
+    };
+    let logged = |words: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !fs::read_to_string(&log).expect("it was made").contains(words) {
+            assert!(Instant::now() < deadline, "not logged: {words}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    renew();
+    let args = ["--bots", "2", "--tls-cert", &chain, "--tls-key", &key];
+    let host = Host::start_with_log(&args, fs::File::create(&log).expect("tests may write there"));
+    assert!(host.url.starts_with("https://"), "{}", host.url);
+    let bots = || run(&["bots", "--url", &host.socket(), "--tls-ca", &chain, "--count", "2", "--seconds", "1"]);
+    let (output, out, err) = bots();
+    assert!(output.status.success() && out.contains("2 of 2 bots joined"), "{out}{err}");
+    renew();
+    let (output, out, _) = bots();
+    assert!(!output.status.success() && out.contains("certificate"), "{out}");
+    host.signal("-HUP");
+    logged("read again: new connections use them");
+    let (output, out, err) = bots();
+    assert!(output.status.success() && out.contains("2 of 2 bots joined"), "{out}{err}");
+    fs::remove_file(&key).expect("it is there");
+    host.signal("-HUP");
+    logged(&format!("stay what they were: {key} can't be read"));
+    let (output, out, err) = bots();
+    assert!(output.status.success(), "{out}{err}");
+    host.stop();
+}
+
+#[test]
 fn an_address_in_use_is_told_with_a_way_out() {
     let host = Host::start(&["--bots", "0"]);
     let addr = host.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -148,6 +198,9 @@ fn what_makes_no_sense_is_told() {
         (&["host", "--rooms", "1025"], "1..=1024"),
         (&["host", "--game", "chess"], "there is no game `chess`; known: arena"),
         (&["host", "--addr", "127.0.0.1:0", "--room", ""], "a room's name has 1 to 64 bytes"),
+        (&["host", "--tls-cert", "chain.pem"], "--tls-key <FILE>"),
+        (&["--tls-cert", "no.pem", "--tls-key", "no.pem"], "no.pem can't be read: No such file"),
+        (&["bots", "--tls-ca", "no.pem"], "no.pem can't be read: No such file"),
         (&["bots", "--url", "not a url"], "is not a WebSocket URL"),
         (&["bots", "--url", "http://127.0.0.1:7777"], "it begins with ws:// or wss://"),
     ] {
@@ -161,11 +214,11 @@ fn what_makes_no_sense_is_told() {
 fn help_names_every_subcommand_and_flag() {
     let (output, out, _) = run(&["--help"]);
     assert!(output.status.success());
-    for word in ["host", "bots", "--addr", "--bots", "--rooms", "--seed", "--tick-rate", "--version"] {
+    for word in ["host", "bots", "--addr", "--bots", "--rooms", "--seed", "--tick-rate", "--tls-cert", "--version"] {
         assert!(out.contains(word), "{word} is missing:\n{out}");
     }
     let (_, out, _) = run(&["bots", "--help"]);
-    for word in ["--url", "--room <", "--rooms", "--count", "--seconds", "--json"] {
+    for word in ["--url", "--room <", "--rooms", "--count", "--seconds", "--json", "--tls-ca"] {
         assert!(out.contains(word), "{word} is missing:\n{out}");
     }
 }
