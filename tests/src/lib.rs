@@ -6,8 +6,8 @@ mod raw;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tickwire::{Config, Relay, RelayBuilder, SimOptions};
-use tickwire_client::{Client, ClientConfig, Update};
+use tickwire::{Config, Relay, RelayBuilder, SimOptions, Tls};
+use tickwire_client::{Client, ClientConfig, Trust, Update};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,6 +24,8 @@ pub struct Host {
     pub relay: Relay,
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Whose certificates its clients believe, if it speaks TLS.
+    trust: Option<Trust>,
     stop: watch::Sender<bool>,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -53,6 +55,16 @@ impl Host {
 
     /// A relay put together elsewhere, and a room with other options.
     pub async fn with(relay: RelayBuilder, options: SimOptions) -> Self {
+        Self::begin(relay, options, None).await
+    }
+
+    /// A relay that speaks TLS, and whose clients believe `trust`.
+    pub async fn with_tls(config: Config, tls: Tls, trust: Trust) -> Self {
+        Self::begin(Relay::builder().config(config), SimOptions::default(), Some((tls, trust))).await
+    }
+
+    async fn begin(relay: RelayBuilder, options: SimOptions, tls: Option<(Tls, Trust)>) -> Self {
+        let (tls, trust) = tls.unzip();
         let relay = relay.build().expect("the limits make sense");
         relay.open("lobby", Dots, options).expect("no room is open yet");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -65,15 +77,18 @@ impl Host {
                 let shutdown = async {
                     let _ = stopped.wait_for(|stopped| *stopped).await;
                 };
-                relay.serve(listener, shutdown).await
+                match tls {
+                    Some(tls) => relay.serve_tls(listener, tls, shutdown).await,
+                    None => relay.serve(listener, shutdown).await,
+                }
             }
         });
-        Self { relay, addr, stop, served }
+        Self { relay, addr, trust, stop, served }
     }
 
     /// Its WebSocket URL.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.addr)
+        format!("{}://{}", if self.trust.is_some() { "wss" } else { "ws" }, self.addr)
     }
 
     /// An honest client for the lobby.
@@ -84,7 +99,8 @@ impl Host {
     /// An honest client for a room.
     pub fn client_in(&self, room: &str, token: &str) -> Client {
         let config = ClientConfig { url: self.url(), token: token.into(), room: room.into() };
-        Client::with_seed(config, 1).expect("the URL is one")
+        let client = Client::with_seed(config, 1).expect("the URL is one");
+        client.trusting(self.trust.clone().unwrap_or_default())
     }
 
     /// An honest client in the lobby that sees the room.

@@ -8,6 +8,7 @@ use tickwire_protocol::{
     Auth, ClientMessage, CloseCode, ErrorCode, Input, Join, PROTOCOL_VERSION, ResumeToken, SUBPROTOCOL, ServerMessage,
     Welcome,
 };
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -17,26 +18,29 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::patiently;
 
 /// A WebSocket whose every message is chosen by the test.
-pub struct Raw {
+pub struct Raw<S = TcpStream> {
     /// The socket itself.
-    pub socket: WebSocketStream<TcpStream>,
+    pub socket: WebSocketStream<S>,
 }
 
 impl Raw {
     /// Connects and upgrades, and says nothing.
     pub async fn connect(addr: SocketAddr) -> Self {
-        Self::upgrade(addr, TcpStream::connect(addr).await.expect("the relay listens")).await
+        Self::over(TcpStream::connect(addr).await.expect("the relay listens"), "/").await
     }
 
     /// The same with a receive buffer as small as the system allows, so that a peer that does not read is soon noticed.
     pub async fn connect_narrow(addr: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("the system has sockets to spare");
         socket.set_recv_buffer_size(1).expect("the system takes its own least size instead");
-        Self::upgrade(addr, socket.connect(addr).await.expect("the relay listens")).await
+        Self::over(socket.connect(addr).await.expect("the relay listens"), "/").await
     }
+}
 
-    async fn upgrade(addr: SocketAddr, stream: TcpStream) -> Self {
-        let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    /// Upgrades a connection, and says nothing.
+    pub async fn over(stream: S, path: &str) -> Self {
+        let mut request = format!("ws://relay{path}").into_client_request().expect("the URL is one");
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
         let (socket, _) = patiently(client_async(request, stream)).await.expect("the relay upgrades");
         Self { socket }
@@ -142,5 +146,13 @@ impl Raw {
             }
         })
         .await
+    }
+
+    /// After a close: answers it, and awaits the end of the stream, which must be a clean one.
+    pub async fn ended(mut self) {
+        while let Some(Ok(_)) = patiently(self.socket.next()).await {}
+        let mut rest = Vec::new();
+        let end = patiently(self.socket.get_mut().read_to_end(&mut rest)).await;
+        assert!(end.is_ok() && rest.is_empty(), "{end:?} {rest:?}");
     }
 }
