@@ -1,5 +1,6 @@
-//! What the benches share: an arena of just so many entities, with players who steer; and irregular motion.
+//! What the benches share: an arena of just so many entities, with players who steer; irregular motion; and relays under load.
 
+pub mod load;
 mod motion;
 
 pub use motion::{MOTIONS, Motion};

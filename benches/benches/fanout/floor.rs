@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::clients::Clients;
-use crate::{Args, Measured, cpu_time, nanos};
+use tickwire_benches::load::{Process, cpu_time, nanos};
+
+use crate::{Args, Measured, Task};
 
 pub(crate) fn measure(args: &Args) -> Measured {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let addr = listener.local_addr().expect("it is bound").to_string();
-    let _clients = Clients::start(&addr, args.clients, false);
+    let _clients = Process::start(&Task::Drain { addr, count: args.clients });
     let mut sockets = Vec::new();
     while sockets.len() < args.clients {
         let (socket, _) = listener.accept().expect("a client connects");

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p tickwire-benches --bench fanout -- --clients 1000 --hz 60 --bytes 300 --seconds 5 --json`
 
-mod clients;
+mod drain;
 mod floor;
 mod relay;
 
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use hdrhistogram::Histogram;
-use serde::Serialize;
-use tokio::runtime::{Builder, Runtime};
+use serde::{Deserialize, Serialize};
+use tickwire_benches::load::{Common, Crowd, Quantiles, nanos, runtime};
 
 /// What is measured, and how long.
 #[derive(Clone, Debug, Parser)]
@@ -32,18 +32,15 @@ struct Args {
     /// Measurements of each kind, of which the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Print one JSON object on stdout
-    #[arg(long)]
-    json: bool,
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Only connect to this address and read: the other process
-    #[arg(long, hide = true)]
-    connect: Option<String>,
-    /// Connect as a player
-    #[arg(long, hide = true)]
-    player: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What the other process does.
+#[derive(Debug, Serialize, Deserialize)]
+enum Task {
+    Crowd(Crowd),
+    Drain { addr: String, count: usize },
 }
 
 /// One measurement.
@@ -66,24 +63,20 @@ struct Report {
     bytes_per_session: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
-}
-
 fn main() {
     let args = Args::parse();
-    let runtime = runtime();
-    if let Some(addr) = &args.connect {
-        return runtime.block_on(clients::run(addr, args.clients, args.player));
+    match args.common.task() {
+        Some(Task::Crowd(crowd)) => return crowd.run(),
+        Some(Task::Drain { addr, count }) => return drain::run(&addr, count),
+        None => {}
     }
+    let runtime = runtime();
     let mut floors = Vec::new();
     let mut relays = Vec::new();
     let mut memory = Vec::new();
     for _ in 0..args.rounds.max(1) {
         floors.push(floor::measure(&args));
-        let (measured, bytes) = runtime.block_on(relay::measure(&args));
+        let (measured, bytes) = relay::measure(&args, &runtime);
         relays.push(measured);
         memory.push(bytes);
     }
@@ -97,19 +90,13 @@ fn main() {
         // Later rounds find memory that the first has left.
         bytes_per_session: memory.into_iter().max().unwrap_or(0),
     };
-    if args.json {
-        println!("{}", serde_json::to_string(&report).expect("numbers can be written"));
-    } else {
+    args.common.print(&report, |report| {
         println!("{} clients, {} Hz, {} bytes", args.clients, args.hz, args.bytes);
         println!("  raw sends  {floor_us:.2} µs/client·tick, fan-out p50 {:.2} ms", report.floor_fanout_ms.p50);
         println!("  relay      {relay_us:.2} µs/client·tick, fan-out p50 {:.2} ms", report.fanout_ms.p50);
         println!("  ratio      {:.3}", report.ratio);
         println!("  memory     {} bytes/session", report.bytes_per_session);
-    }
-}
-
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().expect("the system has threads to spare")
+    });
 }
 
 fn median_us(rounds: &[Measured]) -> f64 {
@@ -122,26 +109,5 @@ fn median_us(rounds: &[Measured]) -> f64 {
 fn quantiles(rounds: &[Measured]) -> Quantiles {
     let mut all = nanos();
     rounds.iter().for_each(|round| all.add(&round.fanout).expect("both have the same bounds"));
-    let at = |quantile| all.value_at_quantile(quantile) as f64 / 1e6;
-    Quantiles { p50: at(0.5), p99: at(0.99) }
-}
-
-/// For times up to a minute.
-fn nanos() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds and digits are in range")
-}
-
-/// The processor time of this process so far.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("the bench runs on Linux");
-    // Fields 14 and 15, counted from the one after the program's name, in ticks of 10 ms.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().skip(11).take(2);
-    Duration::from_millis(10 * fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>())
-}
-
-/// The bytes of memory that this process occupies.
-fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the bench runs on Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
+    Quantiles::of(&all)
 }
