@@ -149,7 +149,7 @@ impl Lag {
         if !asks {
             return Offer::Take;
         }
-        self.asked = Some(tick);
+        self.ask(now, tick);
         Offer::TakeAndProbe
     }
 
@@ -171,7 +171,7 @@ impl Lag {
         }
         self.every = every;
         self.put(now, tick);
-        self.asked = Some(tick);
+        self.ask(now, tick);
         self.phase = if self.level < STREAMS.len() { Phase::Rides } else { Phase::Holds };
         true
     }
@@ -179,7 +179,15 @@ impl Lag {
     fn put(&mut self, now: Instant, tick: Tick) {
         self.tip = tick;
         self.owed.get_or_insert(tick);
-        self.sample.get_or_insert((tick, now));
+        if self.is_vocal {
+            self.sample.get_or_insert((tick, now));
+        }
+    }
+
+    /// An acknowledgement is asked for behind a snapshot. One that comes unasked and late is no measure of the way.
+    fn ask(&mut self, now: Instant, tick: Tick) {
+        self.asked = Some(tick);
+        self.sample = Some((tick, now));
     }
 
     /// What was put in after `tip` has been taken out again, or does not fit.
@@ -358,7 +366,7 @@ mod tests {
 
     #[test]
     fn who_does_not_answer_holds_within_the_limit() {
-        for (vocal, ticks) in [(true, 14..=20), (false, 14..=42)] {
+        for (vocal, ticks) in [(true, 14..=20), (false, 8..=40)] {
             let mut rider = Rider::new(Duration::from_millis(20));
             for _ in 0..300 {
                 rider.tick(vocal);

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::accept::{Permits, Shared};
+use super::now;
 use super::transport::Transport;
 use super::upgrade::upgrade;
 
@@ -31,7 +33,7 @@ pub struct Page {
 }
 
 /// Serves one connection until it closes or becomes a WebSocket, which goes on by itself.
-pub(super) async fn serve(transport: Transport, shared: Arc<Shared>, permits: Permits) {
+pub(super) async fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Permits) {
     transport.tune(shared.config.send_buffer);
     let ousted = permits.stranger.ousted();
     let permits = Mutex::new(Some(permits));
@@ -39,18 +41,27 @@ pub(super) async fn serve(transport: Transport, shared: Arc<Shared>, permits: Pe
         let answer = answer(request, &shared, &permits);
         async { Ok::<_, Infallible>(answer) }
     });
-    let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(shared.config.handshake_timeout)
-        .max_buf_size(MAX_REQUEST)
-        .serve_connection(TokioIo::new(transport), service)
-        .with_upgrades();
+    let deadline = now() + shared.config.handshake_timeout;
+    let http = async {
+        // A silent connection has no HTTP state, which is most of what one costs.
+        if tokio::time::timeout_at(deadline.into(), transport.spoken_to()).await.is_err() {
+            return;
+        }
+        let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(left)
+            .max_buf_size(MAX_REQUEST)
+            .serve_connection(TokioIo::new(transport), service)
+            .with_upgrades();
+        // However it ends, there is no more to say.
+        let _ = Box::pin(connection).await;
+    };
     let mut closing = shared.closing.subscribe();
     tokio::select! {
         biased;
         _ = closing.wait_for(|closing| *closing) => {}
         () = ousted.notified() => {}
-        // However it ends, there is no more to say.
         _ = tokio::time::timeout(shared.config.http_timeout, http) => {}
     }
 }

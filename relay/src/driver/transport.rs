@@ -64,6 +64,14 @@ impl Transport {
         let _ = SockRef::from(stream).set_send_buffer_size(send_buffer);
     }
 
+    /// Waits until the peer has said something, where that can be known without reading it.
+    pub(crate) async fn spoken_to(&mut self) {
+        if let Self::Tcp(stream) = self {
+            // An error comes up again when it is read.
+            let _ = stream.readable().await;
+        }
+    }
+
     /// The two ends of a WebSocket's connection: the one that its session's task holds, and the one that anybody may put frames into.
     pub(crate) fn split(self, caps: Caps) -> (Line, Arc<Outbox>) {
         match self {
