@@ -192,7 +192,11 @@ impl Relay {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => accept(stream, peer.ip()),
+                Ok((stream, peer)) => {
+                    accept(stream, peer.ip());
+                    // In a storm those that have to go do so before the next comes.
+                    tokio::task::yield_now().await;
+                }
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");

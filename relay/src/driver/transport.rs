@@ -67,8 +67,8 @@ impl Transport {
     /// Waits until the peer has said something, where that can be known without reading it.
     pub(crate) async fn spoken_to(&mut self) {
         if let Self::Tcp(stream) = self {
-            // An error comes up again when it is read.
-            let _ = stream.readable().await;
+            // Tries, because a new socket passes for readable. An error comes up again when it is read.
+            let _ = stream.peek(&mut [0]).await;
         }
     }
 
