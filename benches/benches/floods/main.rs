@@ -30,7 +30,7 @@ struct Args {
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(130..=60_000))]
     bytes: u32,
     /// Seconds before, and of each attack unless it is ended sooner
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.1)]
     seconds: f64,
     /// Half-open connections
     #[arg(long, default_value_t = 300)]

@@ -63,7 +63,7 @@ struct Part {
     memory_per_session: u64,
     /// When all have gone and as many have come again: more, if something is left behind.
     memory_per_session_again: u64,
-    /// Of the snapshots that there should have been.
+    /// Of the snapshots a second that there should be.
     rate_held: f64,
     lost_ticks: u64,
     interval_ms: Quantiles,
@@ -178,7 +178,7 @@ fn measure(plan: &Plan) -> Part {
         seconds_to_enter,
         memory_per_session: per_session(full),
         memory_per_session_again: per_session(again),
-        rate_held: told.snapshots as f64 / (elapsed * f64::from(hz) * sessions as f64),
+        rate_held: told.rate / f64::from(hz),
         lost_ticks,
         interval_ms: told.interval_ms,
         cpu_us: cpu * 1e6 / told.snapshots.max(1) as f64,

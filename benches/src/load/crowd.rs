@@ -35,6 +35,8 @@ pub struct CrowdReport {
     pub ended: usize,
     /// Snapshots read since the last report.
     pub snapshots: u64,
+    /// Snapshots a second of a client, from its first to its last since the last report.
+    pub rate: f64,
     /// From one snapshot of a client to its next, since the last report.
     pub interval_ms: Quantiles,
 }
@@ -58,10 +60,10 @@ impl Gaps {
         }
     }
 
-    /// How many, and their quantiles, since the last call.
-    pub fn take(&self) -> (u64, Quantiles) {
+    /// All since the last call, in nanoseconds.
+    pub fn take(&self) -> Histogram<u64> {
         let mut gaps = self.lock();
-        let taken = (gaps.len(), Quantiles::of(&gaps));
+        let taken = gaps.clone();
         gaps.reset();
         taken
     }
@@ -104,9 +106,15 @@ impl Crowd {
             }
         });
         answer(|| {
-            let (snapshots, interval_ms) = told.gaps.take();
+            let gaps = told.gaps.take();
             let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as usize;
-            CrowdReport { inside: count(&told.inside), ended: count(&told.ended), snapshots, interval_ms }
+            CrowdReport {
+                inside: count(&told.inside),
+                ended: count(&told.ended),
+                snapshots: gaps.len(),
+                rate: if gaps.is_empty() { 0.0 } else { 1e9 / gaps.mean() },
+                interval_ms: Quantiles::of(&gaps),
+            }
         });
     }
 }

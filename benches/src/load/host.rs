@@ -106,11 +106,11 @@ impl Host {
     /// Waits until so many sessions are in the first room, have their keyframes, and are in step.
     pub fn in_step(&self, sessions: usize) {
         while self.room().sessions < sessions {
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(20));
         }
         loop {
             let before = self.room();
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(200));
             let after = self.room();
             let ticks = u64::from(after.tick - before.tick);
             if after.session_ticks - before.session_ticks >= ticks * sessions as u64 * 98 / 100 {
