@@ -365,10 +365,10 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_answer_holds_within_the_limit() {
-        for (vocal, ticks) in [(true, 14..=20), (false, 8..=40)] {
+    fn who_does_not_answer_holds_within_the_limit_however_long_it_was_there() {
+        for (vocal, seconds, most) in [(true, 10, 20), (false, 10, 40), (true, 100, 20), (false, 100, 40)] {
             let mut rider = Rider::new(Duration::from_millis(20));
-            for _ in 0..300 {
+            for _ in 0..30 * seconds {
                 rider.tick(vocal);
             }
             let mut taken = 0;
@@ -376,7 +376,18 @@ mod tests {
                 rider.acks.clear();
                 taken += 1;
             }
-            assert!(ticks.contains(&taken), "{taken} ticks");
+            assert!((8..=most).contains(&taken), "{taken} ticks after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn who_keeps_up_moves_back_in_seconds_whether_it_speaks_or_not() {
+        for vocal in [true, false] {
+            let mut rider = Rider::new(Duration::from_millis(20));
+            rider.lag.hold(rider.now);
+            (rider.lag.phase, rider.lag.level) = (Phase::Rides, 1);
+            let ticks = (0..900).take_while(|_| rider.lag.level > 0 && rider.tick(vocal) != Offer::Hold).count();
+            assert!((140..=240).contains(&ticks), "{ticks} ticks, vocal {vocal}");
         }
     }
 
