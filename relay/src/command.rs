@@ -47,8 +47,8 @@ pub(crate) struct RoomHandle {
 }
 
 impl RoomHandle {
-    /// Hands a command over; false if the room is gone. Few enough to need no bound: joins, leaves and resyncs are rate limited, and
-    /// inputs need a [`Permit`].
+    /// Hands a command over; false if the room is gone. Few enough to need no bound: joins, leaves and the client's resyncs are rate limited,
+    /// the lag policy asks once for what it awaits, and inputs need a [`Permit`].
     pub(crate) fn send(&self, command: Command) -> bool {
         self.commands.send(command).is_ok()
     }

@@ -129,6 +129,9 @@ impl Default for Config {
     }
 }
 
+/// Of any rate: a unit a nanosecond.
+const MOST_PER_SECOND: u32 = 1_000_000_000;
+
 /// Why a [`Config`] makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -194,11 +197,11 @@ impl Config {
             ("resyncs", self.resyncs, 1),
             ("control_messages", self.control_messages, 1),
             ("excess", self.excess, 1),
-            // A read takes up to 4 KiB at once.
-            ("bytes", self.bytes, 4096),
+            // So many may have been read with the upgrade.
+            ("bytes", self.bytes, 8192),
             ("address_rate", self.address_rate, 1),
         ] {
-            let sensible = |number: u32, least| (least..=1_000_000_000).contains(&number);
+            let sensible = |number: u32, least| (least..=MOST_PER_SECOND).contains(&number);
             if !sensible(rate.per_second, 1) || !sensible(rate.burst, least) {
                 return Err(ConfigError::Number(name));
             }
@@ -211,7 +214,10 @@ impl Config {
     pub(crate) fn frames(&self, tick_rate: Option<u32>) -> Rate {
         let inputs = tick_rate.map_or(Rate { per_second: 0, burst: 0 }, |rate| self.inputs(rate));
         let sum = |part: fn(&Rate) -> u32| {
-            [inputs, self.control_messages, self.excess].iter().fold(0u32, |sum, rate| sum.saturating_add(part(rate)))
+            [inputs, self.control_messages, self.excess]
+                .iter()
+                .fold(0u32, |sum, rate| sum.saturating_add(part(rate)))
+                .min(MOST_PER_SECOND)
         };
         Rate { per_second: sum(|rate| rate.per_second), burst: sum(|rate| rate.burst) }
     }

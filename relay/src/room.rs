@@ -122,6 +122,9 @@ impl Room {
     /// Hands what the tick says to the fan-out.
     fn publish(&mut self) {
         let mut publication = Publication::of_events(&*self.sim);
+        if self.audience.is_swamped() {
+            self.audience.end(CloseCode::Overloaded, "the server can't send what the room says");
+        }
         if self.audience.is_behind() {
             count(&self.info.counters.snapshots_left_out, 1);
         } else {
@@ -242,8 +245,9 @@ impl Room {
 
     fn want_resync(&mut self, session: SessionId, want: Want) {
         count(&self.info.counters.resyncs, 1);
-        self.riders.insert(session, want.every);
-        self.count_sessions();
+        if self.riders.insert(session, want.every) != Some(want.every) {
+            self.count_sessions();
+        }
         self.resyncs.want(session, want);
     }
 

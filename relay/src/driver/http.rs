@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -47,7 +46,7 @@ pub(super) async fn serve(mut transport: Transport, shared: Arc<Shared>, permits
         if tokio::time::timeout_at(deadline.into(), transport.spoken_to()).await.is_err() {
             return;
         }
-        let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
+        let left = deadline.saturating_duration_since(now()).max(shared.config.handshake_timeout / 4);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(left)

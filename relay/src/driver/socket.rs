@@ -20,7 +20,7 @@ use super::now;
 use super::transport::{Line, Transport};
 use crate::config::Config;
 use crate::frame::{MAX_HEADER, Opcode, put_frame};
-use crate::frames::FrameCounter;
+use crate::frame_counter::FrameCounter;
 use crate::limit::{Gcra, Rate};
 use crate::outbox::{Caps, Outbox};
 
@@ -31,6 +31,9 @@ pub struct Socket {
     outbox: Arc<Outbox>,
     /// See [`Line::unaccepted`], at the last look.
     unaccepted: usize,
+    /// The peer has closed.
+    closed: bool,
+    close_timeout: Duration,
 }
 
 /// What a peer says.
@@ -44,7 +47,7 @@ pub enum Incoming {
     Ping,
     /// A pong.
     Pong,
-    /// A close, with its code; it was answered, and nothing follows.
+    /// A close, with its code. Nothing follows; the next call sees to the answer.
     Close(Option<u16>),
 }
 
@@ -75,13 +78,13 @@ impl Socket {
             frames: Gcra::new(config.frames(None)),
             counter: FrameCounter::default(),
         };
-        // Too few to be too many.
+        // No more than may come at once.
         let _ = meter.is_within(&read_ahead);
         let adapter = Adapter { line, outbox: outbox.clone(), meter, read_ahead, unflushed: false, progressed: false };
         let websocket = WebSocketStream::from_raw_socket(adapter, Role::Server, Some(websocket_config(config)));
         let websocket =
             futures_util::FutureExt::now_or_never(websocket).expect("nothing is read before it is asked for");
-        Self { websocket, outbox, unaccepted: 0 }
+        Self { websocket, outbox, unaccepted: 0, closed: false, close_timeout: config.close_timeout }
     }
 
     pub(super) fn outbox(&self) -> &Arc<Outbox> {
@@ -93,6 +96,10 @@ impl Socket {
     /// # Errors
     /// The connection has ended, or must be ended by [`Socket::close`].
     pub async fn next(&mut self) -> Result<Incoming, Ended> {
+        if self.closed {
+            self.part().await;
+            return Err(Ended::Gone);
+        }
         match self.websocket.next().await {
             Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
             Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text.to_string())),
@@ -100,12 +107,24 @@ impl Socket {
             Some(Ok(Message::Pong(_))) => Ok(Incoming::Pong),
             Some(Ok(Message::Close(frame))) => {
                 self.outbox.seal();
+                self.closed = true;
                 Ok(Incoming::Close(frame.map(|frame| frame.code.into())))
             }
             Some(Ok(Message::Frame(_))) => unreachable!("raw frames are never read"),
             Some(Err(error)) => Err(ended(&error)),
             None => Err(Ended::Gone),
         }
+    }
+
+    /// Sees to it that the answer to the peer's close leaves.
+    async fn part(&mut self) {
+        let answered = async {
+            // The library has the answer ready, and says that the connection is closed.
+            let _ = self.websocket.flush().await;
+            poll_fn(|cx| self.websocket.get_mut().poll_drained(cx)).await;
+            let _ = poll_fn(|cx| self.websocket.get_mut().line.poll_finish(cx)).await;
+        };
+        let _ = tokio::time::timeout(self.close_timeout, answered).await;
     }
 
     /// Sends a binary message: at once, or when the peer has taken what was sent before.

@@ -180,13 +180,19 @@ impl Line {
     }
 }
 
+/// A peer that has gone is an error, and no signal that ends the process.
+#[cfg(target_os = "linux")]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const NO_SIGNAL: libc::c_int = 0;
+
 /// A TCP socket that anybody writes to, past the runtime, and that the session's task reads.
 #[derive(Debug)]
 pub(crate) struct Direct(TcpStream);
 
 impl Sink for Direct {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        SockRef::from(&self.0).send(bytes)
+        SockRef::from(&self.0).send_with_flags(bytes, NO_SIGNAL)
     }
 }
 

@@ -37,7 +37,12 @@ pub(super) fn upgrade<B>(
             tokio::spawn(serve(hyper::upgrade::on(request), shared.clone(), permits));
             switching(accept)
         }
-        Err((status, reason)) => plain(status, reason),
+        Err((status, reason)) => {
+            let mut refusal = plain(status, reason);
+            // What the connection counted against may be given back already.
+            refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            refusal
+        }
     }
 }
 
@@ -57,6 +62,10 @@ fn unwrap(upgraded: Upgraded) -> (Transport, Bytes) {
     let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
     let upgraded = match upgraded.downcast::<TokioIo<Transport>>() {
         Ok(parts) => return (parts.io.into_inner(), copy(parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() {
+        Ok(parts) => return (Transport::Tcp(parts.io.into_inner()), copy(parts.read_buf)),
         Err(upgraded) => upgraded,
     };
     #[cfg(feature = "axum")]

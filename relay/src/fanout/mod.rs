@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, SendError, Sender, unbounded};
 use tickwire_protocol::{CloseCode, Probe, SeatId, ServerMessage, Tick, put_event, put_snapshot};
 use tickwire_sim::{AnySim, Delta, Every, To};
 
@@ -21,6 +21,9 @@ const SHARD_SESSIONS: usize = 1024;
 
 /// Publications of a room that may wait for its shards. Beyond it snapshots are left out: the shards are too busy to keep up.
 const MAX_UNSENT: usize = 8;
+
+/// Publications of a room that may wait, whatever is in them: events can't be left out. Beyond it the sessions end.
+const MOST_UNSENT: usize = 1024;
 
 /// A delta or a resync, framed.
 #[derive(Clone, Debug)]
@@ -244,6 +247,11 @@ impl Audience {
         Arc::strong_count(&self.unsent) > MAX_UNSENT
     }
 
+    /// Whether even events pile up.
+    pub(crate) fn is_swamped(&self) -> bool {
+        Arc::strong_count(&self.unsent) > MOST_UNSENT
+    }
+
     /// Hands a publication to the shards.
     pub(crate) fn publish(&self, publication: Publication, info: &Arc<RoomInfo>) {
         let places = || (0..self.sizes.len()).filter(|&place| self.sizes[place].1 > 0);
@@ -267,8 +275,10 @@ impl Audience {
     }
 
     fn send(&self, place: usize, op: Op) {
-        // A shard lasts as long as there is a way to it.
-        let _ = self.fanout.shards[self.sizes[place].0].send(op);
+        // A shard lasts as long as there is a way to it, if the system had a thread for it.
+        if let Err(SendError(Op::Add(_, listener))) = self.fanout.shards[self.sizes[place].0].send(op) {
+            listener.link.end(CloseCode::Overloaded, CloseCode::Overloaded.reason());
+        }
     }
 }
 

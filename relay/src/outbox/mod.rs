@@ -90,8 +90,8 @@ impl Queue {
         self.bytes - self.oversize + more > cap
     }
 
-    /// Drops the snapshots that have not begun to leave.
-    fn drop_snapshots(&mut self, now: Instant) {
+    /// Takes out the snapshots that have not begun to leave. Returns the base of the first, if there are any.
+    fn take_out_snapshots(&mut self) -> Option<Option<Tick>> {
         let begun = usize::from(self.cut);
         let mut index = 0;
         let mut first = None;
@@ -110,9 +110,7 @@ impl Queue {
         });
         self.bytes -= bytes;
         self.oversize -= oversize;
-        if let Some(base) = first {
-            self.lag.roll_back(now, base.unwrap_or(0));
-        }
+        first
     }
 
     fn wake(&mut self) {
@@ -134,6 +132,7 @@ impl Queue {
         self.frames.clear();
         (self.bytes, self.oversize) = (0, 0);
         (self.broken, self.sealed) = (true, true);
+        self.wake();
     }
 }
 
@@ -162,13 +161,20 @@ impl<S> Outbox<S> {
 
 impl<S: Sink + ?Sized> Outbox<S> {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().expect("nothing panics while it holds the queue")
+        self.queue.lock().unwrap_or_else(|poisoned| {
+            // A stream of an embedder's has panicked while it was written to.
+            let mut queue = poisoned.into_inner();
+            queue.break_off();
+            queue
+        })
     }
 
     /// The session asks for a room with these ticks a second and from one snapshot to the next: from now on that one may speak.
     pub(crate) fn enter(&self, tick_rate: u32, snapshot_every: u32) -> Stay {
         let mut queue = self.queue();
         queue.stay += 1 + queue.stay % 2;
+        // What the last room said is of no more use.
+        queue.take_out_snapshots();
         queue.lag.enter(tick_rate, snapshot_every);
         queue.stay
     }
@@ -266,7 +272,9 @@ impl<S: Sink + ?Sized> Outbox<S> {
 
     /// Drops what can be made good, and sees to it that the client tells when it has caught up with the rest.
     fn drop_snapshots(&self, now: Instant, queue: &mut Queue) {
-        queue.drop_snapshots(now);
+        if let Some(base) = queue.take_out_snapshots() {
+            queue.lag.roll_back(now, base.unwrap_or(0));
+        }
         if let Some(tick) = queue.lag.take_probe() {
             self.put(queue, &frame(|out| ServerMessage::Probe(Probe { nonce: tick }).encode(out)), Lane::Lossless);
         }

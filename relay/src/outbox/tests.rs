@@ -168,3 +168,15 @@ fn a_room_that_the_session_has_left_is_not_heard() {
     outbox.push_from(now, next, Bytes::from_static(b"new"));
     assert_eq!(*socket.taken(), b"new");
 }
+
+#[test]
+fn what_the_last_room_said_does_not_hold_up_the_next() {
+    let player = Player::new(0);
+    assert!(player.resync(None, 5000, 30));
+    player.outbox.vacate();
+    let stay = player.outbox.enter(30, 1);
+    assert!(player.outbox.put_resync(player.now, stay, &snapshot(None, 100, 30)) > 0);
+    player.socket.take(&player.outbox, 1000);
+    assert_eq!(*player.socket.taken(), [100; 32]);
+    assert!(player.outbox.offer(player.now, stay, &[snapshot(Some(100), 101, 30)]) > 0);
+}

@@ -56,6 +56,17 @@ async fn pongs_and_frames_of_the_room_leave_whole_through_the_narrowest_socket()
     serving.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_close_is_answered_on_a_stream_that_only_its_task_writes() {
+    let (ours, theirs) = duplex(7);
+    let mut socket = Socket::over(Transport::Other(Box::new(ours)), Bytes::new(), &Config::default());
+    tokio::spawn(async move { while socket.next().await.is_ok() {} });
+    let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    client.close(None).await.expect("it can be said");
+    assert!(matches!(client.next().await, Some(Ok(Message::Close(_)))));
+    assert!(client.next().await.is_none(), "closed in good order");
+}
+
 /// What the adapter is there to prevent: the library writes to the stream itself, beside the room's frames.
 struct Bypass(ReadHalf<DuplexStream>, Arc<std::sync::Mutex<WriteHalf<DuplexStream>>>);
 
