@@ -13,8 +13,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// For the authenticator's verdict. Default 5 s: it may ask another service.
     pub lookup_timeout: Duration,
-    /// From accept (with TLS: the handshake's end) to an upgrade, or to the end of a connection that asks for pages only, however busy it is. Default 10 s: a page and its
-    /// scripts, and a while for the next.
+    /// From accept (with TLS: the handshake's end) to an upgrade, or to the end of a connection that asks for pages only, however busy it is.
+    /// Default 10 s: a page and its scripts, and a while for the next.
     pub http_timeout: Duration,
     /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one.
     pub idle_timeout: Duration,
@@ -22,7 +22,8 @@ pub struct Config {
     pub close_timeout: Duration,
     /// From the last sign of life to a ping, and from that to the next. Default 2 s: three fit before the peer is given up.
     pub heartbeat: Duration,
-    /// Without a sign of life (a message, a pong, bytes that had waited and that the peer accepts) before eviction. Default 6 s: two lost pings and a slow third.
+    /// Without a sign of life (a message, a pong, bytes that had waited and that the peer accepts) before eviction. Default 6 s: two lost pings
+    /// and a slow third.
     pub unresponsive: Duration,
     /// From shutdown to the end of the last session. Default 10 s: what service managers wait at least before they kill.
     pub shutdown_timeout: Duration,
@@ -48,8 +49,9 @@ pub struct Config {
     pub outbox_bytes: usize,
     /// Frames beyond which no snapshot waits for a session's socket. Default 32: about a second.
     pub outbox_frames: usize,
-    /// How old the oldest snapshot that a client has not acknowledged may become, a round trip allowed for, before the session holds. Default
-    /// 500 ms: longer than a hiccup of a mobile network, and about what a player bears.
+    /// How far a client's acknowledgements may be behind, round trips allowed for, before its session holds; two and a half times as far for
+    /// a client that sends no inputs, and at least twelve snapshots. Default 500 ms: longer than a hiccup of a mobile network, and about what
+    /// a player bears.
     pub lag: Duration,
     /// Resyncs of a room sent at one tick; the others wait their turn. Default 64: a thousand clients that come back at once are let in within
     /// half a second at 30 Hz, and nobody else's snapshots wait for them.
@@ -59,7 +61,7 @@ pub struct Config {
     pub send_buffer: usize,
     /// Inputs of one session that wait for their room's next tick. Default 32: a second's worth at 30 Hz, of a room that is late.
     pub waiting_inputs: u32,
-    /// Connections at once. Default 8,192: some 200 MB of memory.
+    /// Connections at once. Default 8,192: some 100 MB of memory.
     pub connections: usize,
     /// Connections at once that have not shown a valid token; when one more comes, the oldest is closed. Default 256: a storm of reconnections
     /// passes in seconds, and a flood of silent ones stays small.

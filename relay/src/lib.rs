@@ -1,7 +1,8 @@
 //! An embeddable multiplayer game-state relay: rooms, seats, sessions and sockets around matches on `bevy_ecs`.
 //!
 //! Write a [`Game`], open rooms of it in a [`Relay`], and serve. The path of an input runs down from the socket: `driver/socket` →
-//! `driver/connection` → `session` → the room's queue → `room` → the game's systems. A snapshot's path runs down too: `room` → `fanout` → `outbox` → socket.
+//! `driver/connection` → `session` → the room's queue → `room` → the game's systems. A snapshot's path runs down too:
+//! `room` → `fanout` → `outbox` → socket.
 //!
 //! Connections come from a listener ([`Relay::serve`]), from whatever the embedder accepts ([`Relay::accept`]), or out of another HTTP server
 //! ([`Relay::upgrade`]). Features, none of them on by default:

@@ -1,5 +1,6 @@
 //! What slow clients see, and what the others notice of them: one that stops reading, one that reads 1 KiB a second, one that reads four
-//! fifths of what the room says, and one that reads half of it for 8 s and everything from then on; in a room of clients that keep up. Beside the staleness stands what the lag policy bounds it to.
+//! fifths of what the room says, and one that reads half of it for 8 s and everything from then on; in a room of clients
+//! that keep up. Beside the staleness stands what the lag policy bounds it to.
 //!
 //! `cargo bench -p tickwire-benches --bench slow -- --clients 100 --hz 30 --seconds 30 --json`
 

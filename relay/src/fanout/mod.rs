@@ -109,7 +109,7 @@ pub(crate) struct Round {
     begun: OnceLock<Instant>,
     /// Shards that have not ended.
     left: AtomicUsize,
-    /// See [`Audience::is_behind`].
+    /// See [`Audience::is_behind`] and [`Audience::is_swamped`].
     _unsent: Arc<()>,
 }
 
