@@ -94,3 +94,20 @@ fn a_room_whose_shards_are_busy_is_behind_until_they_have_caught_up() {
     run(&mut shard, &ops[0]);
     assert!(!audience.is_behind());
 }
+
+#[test]
+fn a_room_that_says_more_than_can_be_sent_ends_its_sessions_after_what_it_said() {
+    let (fanout, ops) = Fanout::new(1);
+    let (mut shard, mut audience) = (Shard::default(), Audience::new(0, fanout));
+    let (ear, link) = session(0);
+    audience.add(SeatId(0), link.clone());
+    while !audience.is_swamped() {
+        audience.publish(events(b"all", &[]), &info());
+    }
+    audience.end(CloseCode::Overloaded, "too much");
+    audience.publish(events(b"late", &[]), &info());
+    run(&mut shard, &ops[0]);
+    assert_eq!(ear.0.lock().expect("no test panics with it").len(), MOST_UNSENT);
+    assert!(matches!(link.outbox.look().end, Some((CloseCode::Overloaded, _))));
+    assert!(!audience.is_swamped());
+}
