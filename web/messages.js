@@ -10,7 +10,7 @@ export const PROTOCOL_VERSION = 1;
 export const SUBPROTOCOL = "tickwire.v1";
 
 const ERROR_CODES = [
-  "Invalid", "RateLimited", "RoomNotFound", "RoomFull", "ResumeRefused", "JoinRefused", "NotJoined", "InputRefused", "Busy",
+  "Invalid", "RateLimited", "RoomNotFound", "RoomFull", "ResumeRefused", "JoinRefused", "NotJoined", "InputRefused", "Busy", "Forbidden",
 ];
 
 /**

@@ -247,6 +247,8 @@ pub enum ErrorCode {
     InputRefused,
     /// Another request of this kind is still being worked on.
     Busy,
+    /// The player may not do that.
+    Forbidden,
 }
 
 impl ClientMessage {

@@ -35,7 +35,7 @@ mod session;
 mod stats;
 mod strangers;
 
-pub use auth::{AuthError, Authenticator, DevelopmentTokens, Verdict};
+pub use auth::{AuthError, Authenticator, DevelopmentTokens, Door, Grant, Verdict};
 pub use config::{Config, ConfigError};
 pub use driver::{Ended, Incoming, Page, Relay, RelayBuilder, Socket};
 #[cfg(feature = "tls")]

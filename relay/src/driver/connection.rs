@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::accept::Shared;
 use super::now;
 use super::socket::{Ended, Incoming, Socket};
-use crate::auth::{AuthError, Verdict};
+use crate::auth::{AuthError, Door, Verdict};
 use crate::command::JoinReply;
 use crate::frame::frame;
 use crate::gate::Visit;
@@ -154,7 +154,7 @@ impl Connection {
     async fn act(&mut self, action: Action) {
         match action {
             Action::Authenticate { token } => {
-                self.lookup = Some(self.shared.authenticator.authenticate(&token));
+                self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
             }
             Action::Join { player, room, resume } => self.join(player, &room, resume),
             Action::Leave => {

@@ -16,7 +16,7 @@ mod limits;
 
 use limits::{Class, Limits, Ruling};
 
-use crate::auth::AuthError;
+use crate::auth::{AuthError, Grant};
 use crate::config::Config;
 
 /// What a session wants done. Taken by [`Session::poll`] after every `handle_*`.
@@ -52,11 +52,11 @@ enum State {
     /// The authenticator is asked.
     LookingUp { until: Instant },
     /// Authenticated, in no room.
-    Idle { player: Player, until: Instant },
+    Idle { until: Instant },
     /// A room is asked for a seat.
-    Joining { player: Player, until: Instant },
+    Joining { until: Instant },
     /// In a room.
-    Playing { player: Player, schema: Arc<Schema> },
+    Playing { schema: Arc<Schema> },
     /// Over; everything that comes is ignored.
     Closed,
 }
@@ -66,6 +66,8 @@ enum State {
 pub(crate) struct Session {
     config: Arc<Config>,
     state: State,
+    /// What the token is worth; none before it was accepted.
+    grant: Option<Grant>,
     actions: VecDeque<Action>,
     limits: Limits,
     /// The last sign of life.
@@ -78,6 +80,7 @@ impl Session {
     pub(crate) fn new(now: Instant, config: Arc<Config>) -> Self {
         Self {
             state: State::AwaitingToken { until: now + config.handshake_timeout },
+            grant: None,
             actions: VecDeque::new(),
             limits: Limits::new(&config),
             heard: now,
@@ -162,18 +165,19 @@ impl Session {
     }
 
     /// The authenticator has spoken.
-    pub(crate) fn handle_verdict(&mut self, now: Instant, verdict: Result<Player, AuthError>) {
+    pub(crate) fn handle_verdict(&mut self, now: Instant, verdict: Result<Grant, AuthError>) {
         if !matches!(self.state, State::LookingUp { .. }) {
             return;
         }
         match verdict {
-            Ok(player) => {
+            Ok(grant) => {
                 self.send(ServerMessage::Accepted(Accepted {
                     protocol: PROTOCOL_VERSION,
-                    player: player.name.clone(),
+                    player: grant.player.name.clone(),
                     heartbeat_ms: self.config.heartbeat.as_millis() as u32,
                 }));
-                self.state = self.idle(now, player);
+                self.grant = Some(grant);
+                self.state = self.idle(now);
             }
             Err(error @ AuthError::Refused) => self.close(CloseCode::Unauthorized, error.to_string()),
             Err(error @ AuthError::Unavailable) => self.close(CloseCode::Overloaded, error.to_string()),
@@ -182,18 +186,17 @@ impl Session {
 
     /// The room has answered: a seat (the welcome is sent by the room itself) or why not.
     pub(crate) fn handle_joined(&mut self, now: Instant, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
-        let player = match &self.state {
-            State::Joining { player, .. } => player.clone(),
-            _ => return,
-        };
+        if !matches!(self.state, State::Joining { .. }) {
+            return;
+        }
         self.state = match answer {
             Ok((schema, tick_rate)) => {
                 self.limits.set_inputs(self.config.inputs(tick_rate));
-                State::Playing { player, schema }
+                State::Playing { schema }
             }
             Err(reply) => {
                 self.send(ServerMessage::Error(reply));
-                self.idle(now, player)
+                self.idle(now)
             }
         };
     }
@@ -284,35 +287,30 @@ impl Session {
         }
     }
 
-    fn handle_join(&mut self, now: Instant, join: Join) {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Idle { player, .. } => {
-                let Join { room, resume } = join;
-                self.actions.push_back(Action::Join { player: player.clone(), room, resume });
-                self.state = State::Joining { player, until: now + self.config.idle_timeout };
-            }
-            state => {
-                self.state = state;
-                self.refuse(ErrorCode::Busy, "leave the room before you join one");
-            }
+    fn handle_join(&mut self, now: Instant, Join { room, resume }: Join) {
+        let Some(Grant { player, room: only }) =
+            self.grant.as_ref().filter(|_| matches!(self.state, State::Idle { .. }))
+        else {
+            return self.refuse(ErrorCode::Busy, "leave the room before you join one");
+        };
+        if only.as_ref().is_some_and(|only| *only != room) {
+            return self.refuse(ErrorCode::Forbidden, "the token is for another room");
         }
+        self.actions.push_back(Action::Join { player: player.clone(), room, resume });
+        self.state = State::Joining { until: now + self.config.idle_timeout };
     }
 
     fn handle_leave(&mut self, now: Instant) {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Playing { player, .. } => {
-                self.actions.push_back(Action::Leave);
-                self.state = self.idle(now, player);
-            }
-            state => {
-                self.state = state;
-                self.refuse(ErrorCode::NotJoined, "there is no room to leave");
-            }
+        if self.is_playing() {
+            self.actions.push_back(Action::Leave);
+            self.state = self.idle(now);
+        } else {
+            self.refuse(ErrorCode::NotJoined, "there is no room to leave");
         }
     }
 
     fn handle_input(&mut self, now: Instant, input: Input) {
-        let State::Playing { schema, .. } = &self.state else {
+        let State::Playing { schema } = &self.state else {
             if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) {
                 self.close(CloseCode::Malformed, "authenticate first");
             } else if self.allow(now, Class::Control) {
@@ -343,8 +341,8 @@ impl Session {
         matches!(self.state, State::Playing { .. })
     }
 
-    fn idle(&self, now: Instant, player: Player) -> State {
-        State::Idle { player, until: now + self.config.idle_timeout }
+    fn idle(&self, now: Instant) -> State {
+        State::Idle { until: now + self.config.idle_timeout }
     }
 
     /// Whether a message of this class may pass.

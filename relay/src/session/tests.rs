@@ -21,7 +21,7 @@ impl Talk {
     fn authenticated() -> Self {
         let mut talk = Self::new();
         talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
-        talk.session.handle_verdict(talk.now, Ok(Player { id: "ada".into(), name: "ada".into() }));
+        talk.session.handle_verdict(talk.now, Ok(ada()));
         talk.actions();
         talk
     }
@@ -103,7 +103,7 @@ fn a_token_has_three_seconds_and_its_verdict_five() {
 fn a_verdict_that_comes_too_late_is_nothing() {
     let mut talk = Talk::new();
     talk.pass(4_000);
-    talk.session.handle_verdict(talk.now, Ok(Player { id: "ada".into(), name: "ada".into() }));
+    talk.session.handle_verdict(talk.now, Ok(ada()));
     assert!(talk.actions().is_empty() && !talk.session.is_authenticated());
 }
 
@@ -294,4 +294,23 @@ fn nothing_is_done_after_a_close() {
     talk.session.handle_end(CloseCode::Kicked, "again");
     talk.session.handle_ping(talk.now);
     assert!(matches!(talk.actions()[..], [Action::Close(CloseCode::Unsupported, _)]));
+}
+
+fn ada() -> Grant {
+    Player { id: "ada".into(), name: "ada".into() }.into()
+}
+
+#[test]
+fn a_token_for_one_room_opens_no_other() {
+    let mut talk = Talk::new();
+    talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
+    let grant = Grant { room: Some("den".into()), ..ada() };
+    talk.session.handle_verdict(talk.now, Ok(grant));
+    talk.actions();
+    talk.say(&ClientMessage::Join(Join { room: "lobby".into(), resume: None }));
+    assert!(
+        matches!(&talk.actions()[..], [Action::Send(ServerMessage::Error(reply))] if reply.code == ErrorCode::Forbidden)
+    );
+    talk.say(&ClientMessage::Join(Join { room: "den".into(), resume: None }));
+    assert!(matches!(&talk.actions()[..], [Action::Join { room, .. }] if room == "den"));
 }

@@ -1,9 +1,34 @@
-//! Who a token stands for.
+//! Who a token stands for, and what it allows.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
 
 use tickwire_sim::Player;
+
+/// What a token is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who shows it.
+    pub player: Player,
+    /// The only room that it opens; none if it opens all.
+    pub room: Option<String>,
+}
+
+impl From<Player> for Grant {
+    /// A grant of every room.
+    fn from(player: Player) -> Self {
+        Self { player, room: None }
+    }
+}
+
+/// Where a token is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A WebSocket: a token for single use is used up.
+    Socket,
+    /// An HTTP request, which only looks for a room: the token is good for a WebSocket afterwards.
+    Http,
+}
 
 /// Why a token was refused. The client learns no more than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,12 +42,12 @@ pub enum AuthError {
 }
 
 /// The verdict on a token, when it is there.
-pub type Verdict = Pin<Box<dyn Future<Output = Result<Player, AuthError>> + Send>>;
+pub type Verdict = Pin<Box<dyn Future<Output = Result<Grant, AuthError>> + Send>>;
 
 /// Knows players by their tokens.
 pub trait Authenticator: Send + Sync + 'static {
     /// Looks a token up. May ask another service; dropped after [`Config::lookup_timeout`](crate::Config::lookup_timeout).
-    fn authenticate(&self, token: &str) -> Verdict;
+    fn authenticate(&self, token: &str, door: Door) -> Verdict;
 }
 
 /// Believes everyone: for development only, and said so in the log.
@@ -47,8 +72,8 @@ impl DevelopmentTokens {
 }
 
 impl Authenticator for DevelopmentTokens {
-    fn authenticate(&self, token: &str) -> Verdict {
-        Box::pin(ready(Self::player(token)))
+    fn authenticate(&self, token: &str, _: Door) -> Verdict {
+        Box::pin(ready(Self::player(token).map(Grant::from)))
     }
 }
 
