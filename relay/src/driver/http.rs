@@ -34,30 +34,25 @@ pub struct Page {
 }
 
 /// Serves one connection until it closes or becomes a WebSocket, which goes on by itself.
-pub(super) async fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Permits) {
+pub(super) fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Permits) -> impl Future<Output = ()> {
     transport.tune(shared.config.send_buffer);
-    let ousted = permits.stranger.ousted();
-    let mut closing = shared.closing.subscribe();
-    let mut has_to_go = pin!(async {
-        tokio::select! {
+    // What a silent connection costs is this block: it holds once what it captures, an async function its arguments twice.
+    async move {
+        let ousted = permits.stranger.ousted();
+        let mut ousted = pin!(ousted.notified());
+        let deadline = now() + shared.config.handshake_timeout;
+        let has_spoken = tokio::select! {
             biased;
-            _ = closing.wait_for(|closing| *closing) => {}
-            () = ousted.notified() => {}
-        }
-    });
-    let deadline = now() + shared.config.handshake_timeout;
-    let has_spoken = tokio::select! {
-        biased;
-        () = has_to_go.as_mut() => false,
-        spoken = tokio::time::timeout_at(deadline.into(), transport.spoken_to()) => spoken.is_ok(),
-    };
-    if has_spoken {
-        // Apart: it is most of what a connection costs, and a silent one has none of it.
-        let http = Box::pin(converse(transport, shared.clone(), permits, deadline));
-        tokio::select! {
-            biased;
-            () = has_to_go => {}
-            () = http => {}
+            () = ousted.as_mut() => false,
+            spoken = tokio::time::timeout_at(deadline.into(), transport.spoken_to()) => spoken.is_ok(),
+        };
+        if has_spoken {
+            let http = Box::pin(converse(transport, shared, permits, deadline));
+            tokio::select! {
+                biased;
+                () = ousted => {}
+                () = http => {}
+            }
         }
     }
 }
