@@ -11,7 +11,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tickwire_protocol::varint::{ReadError, Reader};
 use tickwire_protocol::{
-    Auth, ClientMessage, ClientProbeReply, Input, Join, PROTOCOL_VERSION, Probe, SUBPROTOCOL, Sequence, ServerMessage, Tick,
+    Auth, ClientMessage, ClientProbeReply, Input, Join, PROTOCOL_VERSION, Probe, SUBPROTOCOL, Sequence, ServerMessage,
+    Tick,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
