@@ -18,6 +18,8 @@ struct Waiting {
     next: u64,
     /// By age.
     strangers: BTreeMap<u64, Arc<Notify>>,
+    /// Nobody may stay any more.
+    over: bool,
 }
 
 /// One of them, until it is dropped.
@@ -42,8 +44,18 @@ impl Strangers {
         let number = waiting.next;
         waiting.next += 1;
         let ousted = Arc::new(Notify::new());
+        if waiting.over {
+            ousted.notify_one();
+        }
         waiting.strangers.insert(number, ousted.clone());
         Stranger { strangers: self.clone(), number, ousted }
+    }
+
+    /// Nobody stays from now on: the relay ends.
+    pub(crate) fn oust_all(&self) {
+        let mut waiting = self.waiting();
+        waiting.over = true;
+        waiting.strangers.values().for_each(|stranger| stranger.notify_one());
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -70,10 +82,13 @@ mod tests {
 
     use super::*;
 
+    fn is_ousted(stranger: &Stranger) -> bool {
+        stranger.ousted().notified().now_or_never().is_some()
+    }
+
     #[test]
     fn the_oldest_goes_first() {
         let strangers = Arc::new(Strangers::new(2));
-        let is_ousted = |stranger: &Stranger| stranger.ousted().notified().now_or_never().is_some();
         let first = strangers.admit();
         let second = strangers.admit();
         assert!(!is_ousted(&first));
@@ -82,5 +97,13 @@ mod tests {
         drop((first, second));
         let fourth = strangers.admit();
         assert!(!is_ousted(&third) && !is_ousted(&fourth));
+    }
+
+    #[test]
+    fn all_go_at_the_end_whenever_they_came() {
+        let strangers = Arc::new(Strangers::new(2));
+        let early = strangers.admit();
+        strangers.oust_all();
+        assert!(is_ousted(&early) && is_ousted(&strangers.admit()));
     }
 }

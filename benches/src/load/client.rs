@@ -11,7 +11,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tickwire_protocol::varint::{ReadError, Reader};
 use tickwire_protocol::{
-    Auth, ClientMessage, ClientProbeReply, Join, PROTOCOL_VERSION, Probe, SUBPROTOCOL, ServerMessage, Tick,
+    Auth, ClientMessage, ClientProbeReply, Input, Join, PROTOCOL_VERSION, Probe, SUBPROTOCOL, Sequence, ServerMessage,
+    Tick,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
@@ -62,12 +63,17 @@ pub enum End {
     Refused,
 }
 
+/// Ticks from the newest that a client has read to the latest that it asks for.
+const AHEAD: Tick = 8;
+
 /// A session's other end.
 #[derive(Debug)]
 pub struct Client {
     socket: WebSocketStream<Throttle>,
     /// The tick of the newest snapshot read, 0 before the first.
     newest: Tick,
+    /// Of the last input, and the tick that it was meant for.
+    asked: (Sequence, Tick),
 }
 
 impl Client {
@@ -80,7 +86,7 @@ impl Client {
         let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
         let upgraded = client_async_with_config(request, stream, Some(websocket_config())).await;
-        let mut client = Self { socket: upgraded.map_err(|_| End::Refused)?.0, newest: 0 };
+        let mut client = Self { socket: upgraded.map_err(|_| End::Refused)?.0, newest: 0, asked: (0, 0) };
         client.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: format!("bench.{name}") })).await;
         if let Some(room) = room {
             client.say(&ClientMessage::Join(Join { room, resume: None })).await;
@@ -91,6 +97,14 @@ impl Client {
     /// From now on reads so many bytes a second.
     pub fn throttle(&mut self, rate: u32) {
         self.socket.get_mut().rate = Some(rate.max(1));
+    }
+
+    /// Asks for this in a tick that is about to come, a later one each time, and acknowledges what was read.
+    pub async fn input(&mut self, record: Bytes) {
+        let (sequence, tick) = self.asked;
+        self.asked = (sequence + 1, (tick + 1).clamp(self.newest + 1, self.newest + AHEAD));
+        let (sequence, tick) = self.asked;
+        self.say(&ClientMessage::Input(Input { sequence, tick, acked: self.newest, record })).await;
     }
 
     /// What comes next. Answers probes, and pings with them.

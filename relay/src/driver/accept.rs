@@ -215,6 +215,7 @@ impl Relay {
     pub async fn shut_down(&self) {
         self.shared.lobby.close_all(CloseCode::GoingAway);
         self.shared.closing.send_replace(true);
+        self.shared.strangers.oust_all();
         let everyone = self.shared.config.connections as u32;
         let gone = self.shared.connections.acquire_many(everyone);
         let _ = tokio::time::timeout(self.shared.config.shutdown_timeout, gone).await;

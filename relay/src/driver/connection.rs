@@ -16,6 +16,7 @@ use crate::auth::{AuthError, Door, Verdict};
 use crate::command::JoinReply;
 use crate::frame::frame;
 use crate::gate::Visit;
+use crate::outbox::Look;
 use crate::place::Place;
 use crate::seat::SessionId;
 use crate::session::{Action, Session};
@@ -72,7 +73,7 @@ enum End {
 
 impl Connection {
     async fn converse(&mut self) -> End {
-        let shared = self.shared.clone();
+        let (shared, outbox) = (self.shared.clone(), self.socket.outbox().clone());
         let mut closing = shared.closing.subscribe();
         let mut closing = pin!(closing.wait_for(|closing| *closing));
         let mut alarm = self.session.deadline();
@@ -87,30 +88,24 @@ impl Connection {
             if self.session.is_authenticated() {
                 self.stranger = None;
             }
-            let look = self.socket.outbox().look();
-            if look.broken {
-                return End::Gone;
-            }
-            if let Some((code, reason)) = look.end {
-                self.session.handle_end(code, &reason);
-                continue;
-            }
-            if let (Some(want), Some(place)) = (look.want, &self.place) {
-                place.resync(want);
-            }
             // Most often the deadline has moved on: the alarm that is set will see that.
             if self.session.deadline() < alarm {
                 alarm = self.session.deadline();
                 timer.as_mut().reset(alarm.into());
             }
-            let Self { session, socket, stranger, visit, lookup, joining, .. } = self;
-            let outbox = socket.outbox().clone();
+            let Self { session, socket, stranger, visit, lookup, joining, place, .. } = self;
             tokio::select! {
                 biased;
                 _ = closing.as_mut() => session.handle_end(CloseCode::GoingAway, CloseCode::GoingAway.reason()),
-                () = poll_fn(|cx| outbox.poll_changed(cx)) => {}
+                look = poll_fn(|cx| outbox.poll_look(cx)) => match (look, place) {
+                    (Look { broken: true, .. }, _) => return End::Gone,
+                    (Look { end: Some((code, reason)), .. }, _) => session.handle_end(code, &reason),
+                    (Look { want: Some(want), .. }, Some(place)) => place.resync(want),
+                    _ => {}
+                },
                 () = timer.as_mut() => {
                     let now = now();
+                    // At every alarm, due or not: what a later one finds has happened since this one.
                     if socket.has_progressed() {
                         session.handle_progress(now);
                     }

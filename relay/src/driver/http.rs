@@ -1,7 +1,9 @@
 //! What comes before a WebSocket: one HTTP/1.1 connection, its pages, its health, and its upgrade.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -32,37 +34,45 @@ pub struct Page {
 }
 
 /// Serves one connection until it closes or becomes a WebSocket, which goes on by itself.
-pub(super) async fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Permits) {
+pub(super) fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Permits) -> impl Future<Output = ()> {
     transport.tune(shared.config.send_buffer);
-    let ousted = permits.stranger.ousted();
+    // What a silent connection costs is this block: it holds once what it captures, an async function its arguments twice.
+    async move {
+        let ousted = permits.stranger.ousted();
+        let mut ousted = pin!(ousted.notified());
+        let deadline = now() + shared.config.handshake_timeout;
+        let has_spoken = tokio::select! {
+            biased;
+            () = ousted.as_mut() => false,
+            spoken = tokio::time::timeout_at(deadline.into(), transport.spoken_to()) => spoken.is_ok(),
+        };
+        if has_spoken {
+            let http = Box::pin(converse(transport, shared, permits, deadline));
+            tokio::select! {
+                biased;
+                () = ousted => {}
+                () = http => {}
+            }
+        }
+    }
+}
+
+/// One connection's HTTP; the first request's head must be there by `deadline`.
+async fn converse(transport: Transport, shared: Arc<Shared>, permits: Permits, deadline: Instant) {
     let permits = Mutex::new(Some(permits));
     let service = service_fn(|request| {
         let answer = answer(request, &shared, &permits);
         async { Ok::<_, Infallible>(answer) }
     });
-    let deadline = now() + shared.config.handshake_timeout;
-    let http = async {
-        // A silent connection has no HTTP state, which is most of what one costs.
-        if tokio::time::timeout_at(deadline.into(), transport.spoken_to()).await.is_err() {
-            return;
-        }
-        let left = deadline.saturating_duration_since(now()).max(shared.config.handshake_timeout / 4);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(left)
-            .max_buf_size(MAX_REQUEST)
-            .serve_connection(TokioIo::new(transport), service)
-            .with_upgrades();
-        // However it ends, there is no more to say.
-        let _ = Box::pin(connection).await;
-    };
-    let mut closing = shared.closing.subscribe();
-    tokio::select! {
-        biased;
-        _ = closing.wait_for(|closing| *closing) => {}
-        () = ousted.notified() => {}
-        _ = tokio::time::timeout(shared.config.http_timeout, http) => {}
-    }
+    let left = deadline.saturating_duration_since(now()).max(shared.config.handshake_timeout / 4);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(left)
+        .max_buf_size(MAX_REQUEST)
+        .serve_connection(TokioIo::new(transport), service)
+        .with_upgrades();
+    // However it ends, there is no more to say.
+    let _ = tokio::time::timeout(shared.config.http_timeout, connection).await;
 }
 
 fn answer(

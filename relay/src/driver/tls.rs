@@ -104,10 +104,8 @@ const UNBROKEN: &str = "nothing panics while it holds the configuration";
 pub(super) async fn serve(stream: TcpStream, tls: Tls, shared: Arc<Shared>, permits: Permits) {
     let ousted = permits.stranger.ousted();
     let handshake = tls.acceptor().accept_with(stream, |session| session.set_buffer_limit(Some(BUFFER)));
-    let mut closing = shared.closing.subscribe();
     let shaken = tokio::select! {
         biased;
-        _ = closing.wait_for(|closing| *closing) => return,
         () = ousted.notified() => return,
         shaken = tokio::time::timeout(shared.config.handshake_timeout, handshake) => shaken,
     };

@@ -1,6 +1,7 @@
 //! What a connection runs over: TCP, TLS, or whatever an embedder has.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::io::{self, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -68,7 +69,7 @@ impl Transport {
     pub(crate) async fn spoken_to(&mut self) {
         if let Self::Tcp(stream) = self {
             // Tries, because a new socket passes for readable. An error comes up again when it is read.
-            let _ = stream.peek(&mut [0]).await;
+            let _ = poll_fn(|cx| stream.poll_peek(cx, &mut ReadBuf::new(&mut [0]))).await;
         }
     }
 
