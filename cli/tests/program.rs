@@ -1,7 +1,8 @@
 //! The program as a person at a terminal has it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -33,12 +34,11 @@ impl Host {
     }
 
     fn start_with_log(args: &[&str], log: impl Into<Stdio>) -> Self {
-        let mut child = tickwire(&["host", "--addr", "127.0.0.1:0"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the program was built");
+        Self::of(tickwire(&["host", "--addr", "127.0.0.1:0"]).args(args).stderr(log))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program was built");
         let mut url = String::new();
         let out = child.stdout.as_mut().expect("it is piped");
         BufReader::with_capacity(1, out).read_line(&mut url).expect("the first line is the URL");
@@ -255,6 +255,30 @@ fn a_host_whose_service_is_gone_has_its_own_bots_and_says_to_others_that_they_ma
     }
     assert!(logged().contains("of no help: it can't be reached"), "{}", logged());
     host.stop();
+}
+
+#[test]
+fn no_token_is_logged_however_much_is() {
+    let (key, _) = new_key("logged.key", &[]);
+    let (_, token, _) = run(&["token", "--key", &key, "--player", "ada"]);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("everything.log");
+    let log = fs::File::create(&file).expect("tests may write there");
+    let mut command = tickwire(&["host", "--addr", "127.0.0.1:0", "--bots", "1", "--auth-key", &key]);
+    let host = Host::of(command.env("RUST_LOG", "trace").stderr(log));
+    let addr = host.url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(addr).expect("the host listens");
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: tickwire.v1\r\n";
+    write!(stream, "GET /?token={} HTTP/1.1\r\nhost: x\r\n{upgrade}\r\n", token.trim()).expect("the host reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the host answers");
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("not taken here"), "{answer}");
+    assert!(bots(&host, &["--key", &key]).0.status.success() && !bots(&host, &[]).0.status.success());
+    host.stop();
+    let log = fs::read_to_string(&file).expect("it was made");
+    assert!(log.contains("a token was refused: it is not three parts"), "{log}");
+    // As every signed token begins; and a bot's.
+    assert!(token.starts_with("eyJhbGciOi") && !log.contains("eyJhbGciOi") && !log.contains("Vega"), "{log}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn by_key() -> Result<Relay, Box<dyn Error>> {
 }
 
 fn by_service() -> Result<Relay, Box<dyn Error>> {
-    let service = Webhook::new("http://127.0.0.1:9000/who")?.secret("known to both")?;
+    let service = Webhook::new("http://127.0.0.1:9000/who")?.secret("known-to-both")?;
     Ok(Relay::builder().authenticator(service).build()?)
 }
 

@@ -39,7 +39,7 @@ mod strangers;
 
 pub use auth::{AuthError, Authenticator, DevelopmentTokens, Door, Grant, Verdict};
 #[cfg(feature = "jwt")]
-pub use auth::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, KeyPair};
+pub use auth::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, PemPair};
 pub use config::{Config, ConfigError};
 pub use driver::{Ended, Incoming, Page, Relay, RelayBuilder, Socket};
 #[cfg(feature = "tls")]

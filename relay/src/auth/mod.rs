@@ -9,7 +9,7 @@ use tickwire_sim::Player;
 mod jwt;
 
 #[cfg(feature = "jwt")]
-pub use jwt::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, KeyPair};
+pub use jwt::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, PemPair};
 
 /// What a token is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]

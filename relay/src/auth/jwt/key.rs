@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::hmac;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use ring::{hmac, rand::SystemRandom};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use tickwire_protocol::MAX_TOKEN;
@@ -16,7 +16,10 @@ const MIN_SECRET: usize = 32;
 /// How every PEM begins.
 const PEM: &[u8] = b"-----BEGIN ";
 
-/// What stands before the 32 bytes of the key in the DER of an Ed25519 public key: RFC 8410 §4.
+/// What stands before the 32 bytes of the key in the DER of an Ed25519 private key (RFC 8410 §7, without the public half, which others do not
+/// read where `ring` would write it), and of a public one (§4).
+const ED25519_PKCS8: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// Mints tokens that [`JwtTokens`](super::JwtTokens) of the same secret, or of the same pair, takes.
@@ -31,7 +34,7 @@ enum Signer {
 
 /// An Ed25519 pair, in PEM.
 #[derive(Clone)]
-pub struct KeyPair {
+pub struct PemPair {
     /// For who mints (`PRIVATE KEY`, PKCS #8).
     pub private: String,
     /// For who checks (`PUBLIC KEY`).
@@ -70,7 +73,7 @@ impl JwtKey {
     /// [`KeyError::NoPrivateKey`].
     pub fn ed25519(private_key_pem: &[u8]) -> Result<Self, KeyError> {
         let key = PrivatePkcs8KeyDer::from_pem_slice(private_key_pem).map_err(|_| KeyError::NoPrivateKey)?;
-        // Its first version, which OpenSSL writes, does not hold the public half to compare with.
+        // Most files do not hold the public half to compare with.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.secret_pkcs8_der());
         pair.map(Signer::Ed25519).map(Self).map_err(|_| KeyError::NoPrivateKey)
     }
@@ -90,11 +93,8 @@ impl JwtKey {
     }
 
     /// A new random Ed25519 pair.
-    pub fn new_pair() -> KeyPair {
-        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("the system has randomness to give");
-        let pair = Ed25519KeyPair::from_pkcs8(made.as_ref()).expect("a pair that was just made is one");
-        let public = [&ED25519_SPKI, pair.public_key().as_ref()].concat();
-        KeyPair { private: pem("PRIVATE KEY", made.as_ref()), public: pem("PUBLIC KEY", &public) }
+    pub fn new_pair() -> PemPair {
+        PemPair::of(&rand::random())
     }
 
     /// A token that says this.
@@ -122,6 +122,15 @@ impl JwtKey {
                 Verifier::Ed25519(public.expect("an Ed25519 public key has 32 bytes"))
             }
         }
+    }
+}
+
+impl PemPair {
+    pub(super) fn of(seed: &[u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("every 32 bytes are the seed of a pair");
+        let private = [&ED25519_PKCS8[..], seed].concat();
+        let public = [&ED25519_SPKI, pair.public_key().as_ref()].concat();
+        Self { private: pem("PRIVATE KEY", &private), public: pem("PUBLIC KEY", &public) }
     }
 }
 
@@ -183,9 +192,9 @@ impl Verifier {
     }
 }
 
-impl std::fmt::Debug for KeyPair {
+impl std::fmt::Debug for PemPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
+        f.debug_struct("PemPair").field("public", &self.public).finish_non_exhaustive()
     }
 }
 

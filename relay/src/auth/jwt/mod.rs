@@ -18,7 +18,7 @@ use tickwire_protocol::MAX_TOKEN;
 
 pub use claims::{Claims, ClaimsError};
 use key::{Algorithm, Verifier};
-pub use key::{JwtKey, KeyError, KeyPair};
+pub use key::{JwtKey, KeyError, PemPair};
 use used::Used;
 
 use super::{AuthError, Authenticator, Door, Grant, OutOfBounds, Verdict};

@@ -26,7 +26,7 @@ fn secret() -> JwtKey {
     JwtKey::hs256(SECRET).expect("it is long enough")
 }
 
-fn pair() -> (JwtKey, KeyPair) {
+fn pair() -> (JwtKey, PemPair) {
     let pair = JwtKey::new_pair();
     (JwtKey::ed25519(pair.private.as_bytes()).expect("it is a key"), pair)
 }
@@ -265,9 +265,6 @@ fn keys_are_read_from_files() {
         let tokens = tokens.clock(|| UNIX_EPOCH + Duration::from_secs(START));
         assert!(tokens.check(&mint(&key, &claims()), Door::Socket).is_ok());
     }
-    // Written by `openssl genpkey -algorithm ed25519`: the first version of PKCS #8.
-    let openssl = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
-    assert!(JwtKey::from_bytes(openssl.as_bytes()).is_ok());
     for (file, error) in [
         (&b""[..], KeyError::Short(0)),
         (b"a secret\r\n", KeyError::Short(8)),
@@ -279,6 +276,17 @@ fn keys_are_read_from_files() {
     let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert_eq!(JwtTokens::from_bytes(certificate.as_bytes()).err(), Some(KeyError::NoPublicKey));
     assert_eq!(JwtTokens::hs256(&SECRET[1..]).err(), Some(KeyError::Short(31)));
+}
+
+#[test]
+fn a_pair_is_written_as_others_read_it() {
+    // The sample of RFC 8410 §10.
+    let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+    let public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+    let der = base64::engine::general_purpose::STANDARD.decode(private).expect("it is base64");
+    let pair = PemPair::of(der[16..].try_into().expect("a seed has 32 bytes"));
+    assert_eq!(pair.private, format!("-----BEGIN PRIVATE KEY-----\n{private}\n-----END PRIVATE KEY-----\n"));
+    assert_eq!(pair.public, format!("-----BEGIN PUBLIC KEY-----\n{public}\n-----END PUBLIC KEY-----\n"));
 }
 
 #[test]
