@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Flaw;
-use crate::auth::{Grant, OutOfBounds, is_bounded};
+use crate::auth::Grant;
+use crate::auth::bounded::{OutOfBounds, is_bounded};
 
 /// What a token says of its player. Times are seconds since 1970. A token may have other claims; they are not looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
