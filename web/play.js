@@ -38,9 +38,19 @@ let lastInput = 0;
 /** Ticks that are drawn behind the room's. */
 let behind = DELAY;
 
-/** A development token that stays the same for this tab, so that a reload keeps the seat. */
+/**
+ * The token that the URL has behind its `#`, which is sent to no server, or else a development token. It stays the same for this tab, so that a
+ * reload keeps the seat.
+ */
 function token() {
   const key = "tickwire token";
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem(key, given);
+    // Whoever copies the address gives no token away.
+    history.replaceState(null, "", location.pathname + location.search);
+    return given;
+  }
   const kept = sessionStorage.getItem(key);
   const allowed = parameters.get("name")?.replace(/[^\p{L}\p{N} _-]/gu, "").trim() ?? "";
   const wanted = [...allowed].slice(0, 24).join("").trim();

@@ -1,10 +1,15 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
 use tickwire::Config;
+use tickwire_client::bots::BotTokens;
 use tickwire_client::{Trust, TrustError};
+
+use crate::auth;
+use crate::error::CliError;
 
 fn positive<T: TryFrom<u64> + Clone + Send + Sync>(most: u64) -> RangedU64ValueParser<T>
 where
@@ -31,6 +36,10 @@ pub(crate) enum Command {
     Bots(BotsArgs),
     /// Record a live room as a trace, from a seat in it
     Record(RecordArgs),
+    /// Make a key that players' tokens are signed with
+    Key(KeyArgs),
+    /// Mint a player's token, and print it
+    Token(TokenArgs),
     /// Run a recorded trace through the codec and report what it costs
     Codec(CodecArgs),
     /// Train priors from a recorded trace, for `host` and `codec` to begin with
@@ -48,6 +57,8 @@ pub(crate) struct HostArgs {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) auth: AuthArgs,
     #[command(flatten)]
     pub(crate) rooms: RoomsArgs,
     /// Game to play; the first one known by default
@@ -88,6 +99,20 @@ pub(crate) struct HostArgs {
     pub(crate) workers: Option<u32>,
 }
 
+/// Who may play. Without any of it everyone may.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuthArgs {
+    /// Let in who has a token of this key: a secret, or an Ed25519 key in PEM, of which the public half is enough
+    #[arg(long, value_name = "FILE", conflicts_with = "auth_url")]
+    pub(crate) auth_key: Option<PathBuf>,
+    /// Let in whom the service at this http:// URL knows by the token
+    #[arg(long, value_name = "URL")]
+    pub(crate) auth_url: Option<String>,
+    /// Secret that the service knows this host by
+    #[arg(long, value_name = "FILE", requires = "auth_url")]
+    pub(crate) auth_secret: Option<PathBuf>,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoomsArgs {
     /// Name of the room; of several, the first
@@ -114,12 +139,22 @@ pub(crate) struct WhereArgs {
     /// Authority, or certificate signed by itself, to trust at a wss:// URL (PEM); the public authorities by default
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
+    /// Key to mint tokens with, if the host asks for such; a development token by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 impl WhereArgs {
     /// Whose certificates to trust.
     pub(crate) fn trust(&self) -> Result<Trust, TrustError> {
         self.tls_ca.as_ref().map_or(Ok(Trust::default()), Trust::in_file)
+    }
+
+    /// What to show to be let in, for so long.
+    pub(crate) fn tokens(&self, time: Duration) -> Result<BotTokens, CliError> {
+        // Some more: the clocks differ, and a start takes a while.
+        let minted = |file: &PathBuf| Ok(auth::bot_tokens(auth::key(file)?, time + Duration::from_secs(600)));
+        self.key.as_ref().map_or(Ok(BotTokens::default()), minted)
     }
 }
 
@@ -144,6 +179,38 @@ pub(crate) struct BotsArgs {
     /// Print one JSON object on stdout instead of the summary
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeyArgs {
+    /// The file to write, which must not exist; its owner alone may read it
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// An Ed25519 pair instead of a secret: the private key goes to the file, the public one to stdout
+    #[arg(long)]
+    pub(crate) ed25519: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TokenArgs {
+    /// Key to sign with: a secret, or an Ed25519 private key in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Id of the player
+    #[arg(long, value_name = "ID")]
+    pub(crate) player: String,
+    /// What people call the player; the id by default
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The only room that the token opens; all by default
+    #[arg(long, value_name = "ROOM")]
+    pub(crate) room: Option<String>,
+    /// Minutes until it expires
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = positive::<u64>(10 * 365 * 24 * 60))]
+    pub(crate) minutes: u64,
+    /// For one connection only
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, clap::Args)]

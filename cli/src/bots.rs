@@ -18,6 +18,7 @@ pub(crate) async fn run(program: &Program, args: BotsArgs) -> Result<ExitCode, C
     let seed = args.seed.unwrap_or_else(rand::random);
     let options = BotsOptions {
         trust: args.host.trust()?,
+        tokens: args.host.tokens(Duration::from_secs(args.seconds))?,
         url: args.host.url,
         rooms: args.rooms.names(),
         count: args.count as usize,

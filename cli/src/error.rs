@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use tickwire::{ConfigError, OpenError, PriorsError, TlsError};
+use tickwire::{ClaimsError, ConfigError, KeyError, OpenError, PriorsError, TlsError, WebhookError};
 use tickwire_client::{ClientError, TrustError};
 
 use crate::trace::{ReplayError, TraceError};
@@ -28,6 +28,16 @@ pub(crate) enum CliError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Trust(#[from] TrustError),
+    #[error("{}: {error}", file.display())]
+    Key {
+        file: PathBuf,
+        #[source]
+        error: KeyError,
+    },
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+    #[error("--auth-url: {0}")]
+    Webhook(#[from] WebhookError),
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
     #[error("{}: {error}", file.display())]

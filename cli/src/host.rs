@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tickwire::{Config, Priors, Relay, SimOptions, Tls};
 use tickwire_client::Trust;
-use tickwire_client::bots::{self, BotsOptions, Progress};
+use tickwire_client::bots::{self, BotTokens, BotsOptions, Progress};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::args::HostArgs;
+use crate::auth;
 use crate::error::CliError;
 use crate::program::Program;
 use crate::status;
@@ -21,7 +22,15 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     let tls = args.tls_cert.as_ref().zip(args.tls_key.as_ref());
     let tls = tls.map(|(chain, key)| Tls::from_files(chain, key)).transpose()?;
     let (listener, addr) = listen(&args.addr).await?;
-    let relay = Relay::builder().config(config(&args)).pages(program.served()).build()?;
+    let mut builder = Relay::builder().config(config(&args)).pages(program.served());
+    let mut tokens = BotTokens::default();
+    let auth = auth::of_host(&args.auth)?;
+    let everyone = auth.is_none();
+    if let Some((players, bots)) = auth {
+        builder = builder.authenticator(players);
+        tokens = bots;
+    }
+    let relay = builder.build()?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let rooms = args.rooms.names();
     let players = args.players.unwrap_or(args.bots.div_ceil(rooms.len()) as u32);
@@ -40,6 +49,9 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     };
     let bots = if args.bots == 1 { "1 bot".to_owned() } else { format!("{} bots", args.bots) };
     println!("{} in {place}, {} Hz, seed {seed}, {bots}; Ctrl-C stops", game.name, args.tick_rate);
+    if everyone {
+        println!("Every token is believed, for development: --auth-key or --auth-url says who may play");
+    }
 
     let stop = watch::Sender::new(false);
     let mut for_bots = addr;
@@ -59,6 +71,7 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
             time: None,
             seed,
             run: format!("host{seed:x}"),
+            tokens,
         },
         {
             let brain = game.brain.clone();

@@ -10,6 +10,7 @@
 //! ```
 
 mod args;
+mod auth;
 mod bots;
 pub mod codec;
 mod error;
@@ -17,6 +18,7 @@ mod host;
 mod program;
 mod record;
 mod status;
+mod token;
 pub mod trace;
 
 pub use program::Program;

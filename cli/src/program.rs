@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 use crate::error::CliError;
-use crate::{bots, codec, host, record};
+use crate::{bots, codec, host, record, token};
 
 /// The games that the program knows, and the pages that it serves.
 #[derive(Default)]
@@ -83,6 +83,8 @@ impl Program {
                 Some(Command::Host(args)) => host::run(&self, args).await,
                 Some(Command::Bots(args)) => bots::run(&self, args).await,
                 Some(Command::Record(args)) => record::run(args).await,
+                Some(Command::Key(args)) => token::key(&args),
+                Some(Command::Token(args)) => token::token(args),
                 Some(Command::Codec(args)) => codec::run(&self, &args),
                 Some(Command::Train(args)) => codec::train(&self, &args),
             }

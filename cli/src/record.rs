@@ -15,7 +15,8 @@ use crate::host::interrupted;
 use crate::trace::{Column, ColumnKind, Component, Header, Set, Tick, TraceWriter};
 
 pub(crate) async fn run(args: RecordArgs) -> Result<ExitCode, CliError> {
-    let token = format!("Recorder.{:x}", rand::random::<u64>());
+    let id = format!("Recorder.{:x}", rand::random::<u64>());
+    let token = args.host.tokens(Duration::from_secs(args.seconds))?.mint(&id, "Recorder");
     let trust = args.host.trust()?;
     let mut client = Client::new(ClientConfig { url: args.host.url, token, room: args.room })?.trusting(trust);
     let mut recording: Option<(TraceWriter, Recorder)> = None;

@@ -84,6 +84,9 @@ pub struct Config {
     /// Origins (`https://example.org`) whose pages may connect, beside the relay's own. Default none. A client without an origin is no
     /// browser, and needs a token like everyone.
     pub origins: Vec<String>,
+    /// Whether a token may come in the URL of the upgrade (`/?token=…`) instead of the first message, for clients that can't send one. Default
+    /// no: URLs are kept in histories and in the logs of proxies. The relay logs none.
+    pub url_tokens: bool,
     /// Threads that run rooms. Default: one per core.
     pub workers: usize,
     /// Threads that send what rooms publish. Default: one per core.
@@ -125,6 +128,7 @@ impl Default for Config {
             rooms: 1024,
             seat_hold: Duration::from_secs(20),
             origins: Vec::new(),
+            url_tokens: false,
             workers: cores,
             fanout_threads: cores,
         }

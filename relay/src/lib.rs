@@ -9,6 +9,8 @@
 //!
 //! - `tls`: `Tls`, a certificate from files that can be renewed while it is in use, and `Relay::serve_tls`.
 //! - `axum`: a route for an `axum` router.
+//! - `jwt`: `JwtTokens`, players known by signed tokens, and `JwtKey`, which mints them.
+//! - `webhook`: `Webhook`, players known by a service of the embedder's.
 
 #[cfg(test)]
 extern crate self as tickwire;
@@ -36,10 +38,14 @@ mod stats;
 mod strangers;
 
 pub use auth::{AuthError, Authenticator, DevelopmentTokens, Door, Grant, Verdict};
+#[cfg(feature = "jwt")]
+pub use auth::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, PemPair};
 pub use config::{Config, ConfigError};
 pub use driver::{Ended, Incoming, Page, Relay, RelayBuilder, Socket};
 #[cfg(feature = "tls")]
 pub use driver::{Tls, TlsError};
+#[cfg(feature = "webhook")]
+pub use driver::{Webhook, WebhookError};
 pub use limit::Rate;
 pub use lobby::OpenError;
 pub use stats::{RelayStats, RoomStats};

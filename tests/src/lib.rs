@@ -152,7 +152,12 @@ pub struct Witness {
 impl Witness {
     /// Joins the lobby and watches.
     pub async fn join(host: &Host) -> Self {
-        let mut client = host.player("witness").await;
+        Self::join_with(host, "witness").await
+    }
+
+    /// The same with a token of the test's.
+    pub async fn join_with(host: &Host, token: &str) -> Self {
+        let mut client = host.player(token).await;
         let over = watch::Sender::new(false);
         let mut told = over.subscribe();
         let task = tokio::spawn(async move {

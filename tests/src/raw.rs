@@ -13,6 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::patiently;
@@ -94,6 +95,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         .await
     }
 
+    /// Awaits that the token is accepted; the player's name.
+    pub async fn accepted(&mut self) -> String {
+        self.verdict().await.expect("the token is accepted")
+    }
+
+    /// Awaits what becomes of the token: the player's name, or the close and what it says.
+    pub async fn verdict(&mut self) -> Result<String, (CloseCode, String)> {
+        match patiently(self.socket.next()).await {
+            Some(Ok(Message::Binary(bytes))) => match ServerMessage::decode_all(bytes).next() {
+                Some(Ok(ServerMessage::Accepted(accepted))) => Ok(accepted.player),
+                other => panic!("the relay said {other:?} first"),
+            },
+            Some(Ok(Message::Close(Some(frame)))) => Err(close(&frame)),
+            other => panic!("the relay said {other:?} instead"),
+        }
+    }
+
     /// Awaits a snapshot's body.
     pub async fn snapshot(&mut self) -> Bytes {
         self.hear(|message| match message {
@@ -134,12 +152,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 
     /// Awaits the relay's close.
     pub async fn closed(&mut self) -> CloseCode {
+        self.closed_saying().await.0
+    }
+
+    /// Awaits the relay's close, and what it says.
+    pub async fn closed_saying(&mut self) -> (CloseCode, String) {
         patiently(async {
             loop {
                 match self.socket.next().await {
-                    Some(Ok(Message::Close(Some(frame)))) => {
-                        return CloseCode::from_number(frame.code.into()).expect("every code is in the table");
-                    }
+                    Some(Ok(Message::Close(Some(frame)))) => return close(&frame),
                     Some(Ok(_)) => {}
                     other => panic!("the connection ended without a close: {other:?}"),
                 }
@@ -155,4 +176,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         let end = patiently(self.socket.get_mut().read_to_end(&mut rest)).await;
         assert!(end.is_ok() && rest.is_empty(), "{end:?} {rest:?}");
     }
+}
+
+fn close(frame: &CloseFrame) -> (CloseCode, String) {
+    let code = CloseCode::from_number(frame.code.into()).expect("every code is in the table");
+    (code, frame.reason.to_string())
 }

@@ -5,6 +5,7 @@ fn every_block_of_rust_stands_in_an_example() {
     let readme = include_str!("../../README.md");
     let examples = [
         include_str!("../../relay/examples/embed.rs"),
+        include_str!("../../relay/examples/who_may_play.rs"),
         include_str!("../../client/examples/bot.rs"),
         include_str!("../../cli/examples/own_program.rs"),
     ];

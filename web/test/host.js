@@ -3,13 +3,21 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
 const program = process.env.TICKWIRE ?? `${target}/release/tickwire`;
+
+/**
+ * Runs another subcommand to its end; what it printed.
+ * @param {string[]} args
+ */
+export function run(...args) {
+  return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+}
 
 /**
  * Starts `tickwire host` and waits for its URL.

@@ -2,9 +2,11 @@
 
 mod report;
 mod run;
+mod tokens;
 
 pub use report::{Quantiles, Report};
 pub use run::{BotsOptions, Progress, run};
+pub use tokens::BotTokens;
 
 use tickwire_protocol::{SeatId, Shape, Tick, Wire, wire};
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::report::{Report, Tally, Times, note};
-use super::{AnyBrain, View};
+use super::{AnyBrain, BotTokens, View};
 use crate::driver::{Client, ClientError};
 use crate::session::{ClientConfig, Update};
 use crate::trust::Trust;
@@ -69,6 +69,8 @@ pub struct BotsOptions {
     pub seed: u64,
     /// Distinguishes this run's players from those of another: letters and digits, at most 32.
     pub run: String,
+    /// What the bots show to be let in.
+    pub tokens: BotTokens,
 }
 
 impl BotsOptions {
@@ -116,11 +118,10 @@ pub async fn run(
             last: None,
             first_tick: None,
         };
-        let config = ClientConfig {
-            url: options.url.clone(),
-            token: format!("{}.{}x{index}", name(index), options.run),
-            room: room.clone(),
-        };
+        let name = name(index);
+        let id = format!("{name}.{}x{index}", options.run);
+        let token = options.tokens.mint(&id, &name);
+        let config = ClientConfig { url: options.url.clone(), token, room: room.clone() };
         let client = Client::with_seed(config, seed)?.trusting(options.trust.clone());
         let delay = STAGGER * index as u32;
         let over = over.subscribe();

@@ -5,6 +5,16 @@ use std::pin::Pin;
 
 use tickwire_sim::Player;
 
+#[cfg(any(feature = "jwt", feature = "webhook"))]
+mod bounded;
+#[cfg(feature = "jwt")]
+mod jwt;
+
+#[cfg(any(feature = "jwt", feature = "webhook"))]
+pub(crate) use bounded::OutOfBounds;
+#[cfg(feature = "jwt")]
+pub use jwt::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, PemPair};
+
 /// What a token is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -33,12 +43,28 @@ pub enum Door {
 /// Why a token was refused. The client learns no more than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// It is not valid, or no longer.
+    /// It is not valid.
     #[error("the token was refused")]
     Refused,
+    /// It was valid once.
+    #[error("the token has expired")]
+    Expired,
+    /// It will be valid.
+    #[error("the token is not valid yet")]
+    Early,
+    /// It was for single use, and is used up.
+    #[error("the token was used before")]
+    Used,
     /// It could not be looked up now; the client may try again.
     #[error("the token could not be looked up")]
     Unavailable,
+}
+
+impl AuthError {
+    /// Whether the token itself is at fault: to show it again is of no use, and counts against the address it came from.
+    pub(crate) fn is_final(self) -> bool {
+        self != Self::Unavailable
+    }
 }
 
 /// The verdict on a token, when it is there.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::accept::Shared;
 use super::now;
 use super::socket::{Ended, Incoming, Socket};
-use crate::auth::{AuthError, Door, Verdict};
+use crate::auth::{Door, Verdict};
 use crate::command::JoinReply;
 use crate::frame::frame;
 use crate::gate::Visit;
@@ -22,11 +22,21 @@ use crate::seat::SessionId;
 use crate::session::{Action, Session};
 use crate::strangers::Stranger;
 
-/// Serves one WebSocket connection to its end. `stranger` is given up when the token is accepted, `visit` at the end.
-pub(super) async fn serve(socket: Socket, shared: Arc<Shared>, (stranger, visit): (Stranger, Visit)) {
+/// Serves one WebSocket connection to its end. `token` is the one that the URL had, if any. `stranger` is given up when the token is accepted,
+/// `visit` at the end.
+pub(super) async fn serve(
+    socket: Socket,
+    shared: Arc<Shared>,
+    token: Option<String>,
+    (stranger, visit): (Stranger, Visit),
+) {
+    let mut session = Session::new(now(), shared.config.clone());
+    if let Some(token) = token {
+        session.handle_token(now(), token);
+    }
     let mut connection = Connection {
         id: shared.next_session.fetch_add(1, Ordering::Relaxed),
-        session: Session::new(now(), shared.config.clone()),
+        session,
         socket,
         stranger: Some(stranger),
         visit,
@@ -117,7 +127,7 @@ impl Connection {
                 }
                 verdict = or_never(lookup.as_mut()) => {
                     *lookup = None;
-                    if verdict == Err(AuthError::Refused) {
+                    if verdict.as_ref().is_err_and(|error| error.is_final()) {
                         visit.failed(now());
                     }
                     session.handle_verdict(now(), verdict);

@@ -9,6 +9,8 @@ mod socket;
 mod tls;
 mod transport;
 mod upgrade;
+#[cfg(feature = "webhook")]
+mod webhook;
 mod worker;
 
 pub use accept::{Relay, RelayBuilder};
@@ -16,6 +18,8 @@ pub use http::Page;
 pub use socket::{Ended, Incoming, Socket};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
+#[cfg(feature = "webhook")]
+pub use webhook::{Webhook, WebhookError};
 
 use std::time::Instant;
 

@@ -9,7 +9,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tickwire_protocol::SUBPROTOCOL;
+use percent_encoding::percent_decode_str;
+use tickwire_protocol::{MAX_TOKEN, SUBPROTOCOL};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::accept::{Permits, Shared};
@@ -28,13 +29,14 @@ pub(super) fn upgrade<B>(
     permits: impl FnOnce() -> Result<Permits, Rejection>,
 ) -> Response<Full<Bytes>> {
     let checked = check(request, shared).and_then(|accept| {
+        let token = token(request.uri().query().unwrap_or_default(), shared.config.url_tokens)?;
         let mut permits = permits()?;
         vouch(&mut permits, request.headers(), shared)?;
-        Ok((accept, permits))
+        Ok((accept, token, permits))
     });
     match checked {
-        Ok((accept, permits)) => {
-            tokio::spawn(serve(hyper::upgrade::on(request), shared.clone(), permits));
+        Ok((accept, token, permits)) => {
+            tokio::spawn(serve(hyper::upgrade::on(request), shared.clone(), token, permits));
             switching(accept)
         }
         Err((status, reason)) => {
@@ -46,14 +48,14 @@ pub(super) fn upgrade<B>(
     }
 }
 
-async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, permits: Permits) {
+async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, token: Option<String>, permits: Permits) {
     let Permits { connection: _connection, stranger, visit, .. } = permits;
     let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
     let (transport, read_ahead) = unwrap(upgraded);
     // It may have been another server's.
     transport.tune(shared.config.send_buffer);
     let socket = Socket::over(transport, read_ahead, &shared.config);
-    connection::serve(socket, shared, (stranger, visit)).await;
+    connection::serve(socket, shared, token, (stranger, visit)).await;
 }
 
 /// The connection under an upgrade, as plain as it can be had, and what was read ahead: a copy, because the slice, be it empty, would keep
@@ -102,6 +104,21 @@ fn check<B>(request: &Request<B>, shared: &Shared) -> Result<String, Rejection> 
     match headers.get(header::SEC_WEBSOCKET_KEY) {
         Some(key) => Ok(derive_accept_key(key.as_bytes())),
         None => bad("`sec-websocket-key` is missing\n"),
+    }
+}
+
+/// The token in a URL's query, if there is one and it may be there.
+fn token(query: &str, allowed: bool) -> Result<Option<String>, Rejection> {
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8().ok().map(String::from);
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut tokens = pairs.filter(|(name, _)| decode(name).as_deref() == Some("token")).map(|(_, value)| decode(value));
+    let bad = |reason| Err((StatusCode::BAD_REQUEST, reason));
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(_), _) if !allowed => bad("a token in the URL is not taken here: send it as the first message\n"),
+        (Some(Some(token)), None) if (1..=MAX_TOKEN).contains(&token.len()) => Ok(Some(token)),
+        (_, None) => bad("the token in the URL is empty, too long, or no text\n"),
+        (_, Some(_)) => bad("one token is enough\n"),
     }
 }
 
@@ -188,5 +205,49 @@ mod tests {
             tokio::time::timeout(patience, next.recv()).await.ok().flatten().expect("it upgrades");
         assert!(matches!(transport, Transport::Tcp(_)));
         assert_eq!(&read_ahead[..], b"ahead");
+    }
+}
+
+#[cfg(test)]
+mod token_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_in_the_query() {
+        for (query, found) in [
+            ("", Ok(None)),
+            ("room=lobby&tokens=a", Ok(None)),
+            ("token=a.b-c_d", Ok(Some("a.b-c_d"))),
+            ("room=x&%74oken=Ada%20L%2B+%C3%84&", Ok(Some("Ada L+ Ä"))),
+            ("token=a%zz=", Ok(Some("a%zz="))),
+            ("token=", Err("the token in the URL is empty, too long, or no text\n")),
+            ("token", Err("the token in the URL is empty, too long, or no text\n")),
+            ("token=%ff", Err("the token in the URL is empty, too long, or no text\n")),
+            ("token=a&token=a", Err("one token is enough\n")),
+        ] {
+            let found = found.map(|token| token.map(str::to_owned)).map_err(|reason| (StatusCode::BAD_REQUEST, reason));
+            assert_eq!(token(query, true), found, "{query}");
+        }
+        assert!(token(&format!("token={}", "a".repeat(MAX_TOKEN)), true).is_ok());
+        assert!(token(&format!("token={}", "a".repeat(MAX_TOKEN + 1)), true).is_err());
+    }
+
+    #[test]
+    fn it_is_refused_unless_switched_on() {
+        assert_eq!(token("room=lobby", false), Ok(None));
+        for query in ["token=a", "token", "%74oken=%ff", "token=a&token=b"] {
+            let (_, reason) = token(query, false).expect_err(query);
+            assert!(reason.contains("not taken here"), "{query}: {reason}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_panics(query in ".*", value in "[%+&=a-f0-9]*") {
+            let _ = token(&query, true);
+            let _ = token(&format!("token={value}"), true);
+        }
     }
 }

@@ -115,6 +115,11 @@ impl Session {
 
     // What happened.
 
+    /// The URL had a token: it counts as the first message, of a client that speaks this version.
+    pub(crate) fn handle_token(&mut self, now: Instant, token: String) {
+        self.handle_auth(now, Auth { protocol: PROTOCOL_VERSION, token });
+    }
+
     /// A binary message came.
     pub(crate) fn handle_binary(&mut self, now: Instant, bytes: Bytes) {
         self.heard = now;
@@ -179,8 +184,8 @@ impl Session {
                 self.grant = Some(grant);
                 self.state = self.idle(now);
             }
-            Err(error @ AuthError::Refused) => self.close(CloseCode::Unauthorized, error.to_string()),
-            Err(error @ AuthError::Unavailable) => self.close(CloseCode::Overloaded, error.to_string()),
+            Err(error) if error.is_final() => self.close(CloseCode::Unauthorized, error.to_string()),
+            Err(error) => self.close(CloseCode::Overloaded, error.to_string()),
         }
     }
 

@@ -109,7 +109,9 @@ fn a_verdict_that_comes_too_late_is_nothing() {
 
 #[test]
 fn a_lookup_that_fails_may_be_tried_again() {
-    let verdicts = [(AuthError::Refused, CloseCode::Unauthorized), (AuthError::Unavailable, CloseCode::Overloaded)];
+    let wrong = [AuthError::Refused, AuthError::Expired, AuthError::Early, AuthError::Used];
+    let wrong = wrong.map(|error| (error, CloseCode::Unauthorized));
+    let verdicts = wrong.into_iter().chain([(AuthError::Unavailable, CloseCode::Overloaded)]);
     for (error, code) in verdicts {
         let mut talk = Talk::new();
         talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
@@ -117,6 +119,26 @@ fn a_lookup_that_fails_may_be_tried_again() {
         assert_eq!(closed(&talk.actions()), Some(code));
         assert_eq!(code.retry(), error == AuthError::Unavailable);
     }
+}
+
+#[test]
+fn a_token_in_the_url_is_the_first_message() {
+    let start = || {
+        let mut talk = Talk::new();
+        talk.session.handle_token(talk.now, "ada".into());
+        assert_eq!(talk.actions(), [Action::Authenticate { token: "ada".into() }]);
+        talk
+    };
+    let mut talk = start();
+    talk.session.handle_verdict(talk.now, Ok(ada()));
+    assert!(talk.session.is_authenticated());
+    let mut talk = start();
+    talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
+    assert_eq!(closed(&talk.actions()), Some(CloseCode::Malformed), "one token is enough");
+    let mut talk = start();
+    talk.say(&ClientMessage::Join(Join { room: "lobby".into(), resume: None }));
+    assert_eq!(closed(&talk.actions()), Some(CloseCode::Malformed), "the verdict comes first");
+    assert_eq!(closed(&start().pass(5_000)), Some(CloseCode::TooSlow));
 }
 
 #[test]

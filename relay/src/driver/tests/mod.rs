@@ -103,7 +103,7 @@ impl Match {
         tokio::spawn(link.clone().carry(ours.outer, theirs.inner));
         let socket = Socket::over(Transport::Other(Box::new(ours.inner)), Bytes::new(), &self.shared.config);
         let visit = self.shared.gate.wave_through();
-        tokio::spawn(connection::serve(socket, self.shared.clone(), (self.shared.strangers.admit(), visit)));
+        tokio::spawn(connection::serve(socket, self.shared.clone(), None, (self.shared.strangers.admit(), visit)));
         Client::start(name, theirs.outer, link, self.tick.clone(), vocal)
     }
 
