@@ -7,8 +7,10 @@ use bevy_ecs::system::ScheduleSystem;
 use bevy_ecs::world::World;
 use tickwire_protocol::{Shape, Wire};
 
+use crate::arrival::Arrivals;
 use crate::capture::Capture;
 use crate::event::Events;
+use crate::reply::Request;
 
 /// A game that rooms can run. One value serves all its rooms; what belongs to one match lives in that room's world.
 pub trait Game: Send + Sync + 'static {
@@ -81,6 +83,24 @@ impl Setup<'_> {
         let mut events = self.world.resource_mut::<Events>();
         assert!(!events.shapes().iter().any(|other| other.name == E::NAME), "two events are named `{}`", E::NAME);
         events.register::<E>();
+        self
+    }
+
+    /// Messages of type `M` can be sent by players; they come as [`Arrivals`].
+    ///
+    /// # Panics
+    /// If a message of that name is there already.
+    pub fn message<M: Wire>(&mut self) -> &mut Self {
+        self.world.resource_mut::<Arrivals>().register_message::<M>();
+        self
+    }
+
+    /// Requests of type `Q` can be sent by players; they come as [`Arrivals`], and [`Replies`](crate::Replies) answers them.
+    ///
+    /// # Panics
+    /// If a request of that name is there already.
+    pub fn request<Q: Request>(&mut self) -> &mut Self {
+        self.world.resource_mut::<Arrivals>().register_request::<Q>();
         self
     }
 
