@@ -21,7 +21,8 @@ pub trait Game: Send + Sync + 'static {
     /// [`Rng`](crate::Rng).
     fn setup(&self, setup: &mut Setup<'_>);
 
-    /// A player takes a seat. Its entity has [`Seat`](crate::Seat) and [`Replicated`](crate::Replicated); put the game's own components beside them.
+    /// A player takes a seat; systems see it among the next tick's [`Arrivals`]. The seat's entity has [`Seat`](crate::Seat) and
+    /// [`Replicated`](crate::Replicated); put the game's own components beside them.
     ///
     /// # Errors
     /// A [`Refusal`] keeps the player out and is told to them; the entity is despawned.
@@ -30,7 +31,8 @@ pub trait Game: Send + Sync + 'static {
         Ok(())
     }
 
-    /// A player's seat is given up: they left, or did not come back in time. The seat's entity is despawned afterwards.
+    /// A player's seat is given up: they left, or did not come back in time; systems see it among the next tick's
+    /// [`Arrivals`]. The seat's entity is despawned afterwards.
     fn leave(&self, world: &mut World, seat: Entity) {
         let _ = (world, seat);
     }

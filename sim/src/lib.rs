@@ -1,8 +1,8 @@
 //! One match: a `bevy_ecs` [`World`](bevy_ecs::world::World) stepped at a fixed tick, what players send in, its snapshots out.
 //!
-//! No tokio, no sockets, no clock: a [`Sim`] steps when it is told to. The same game, seed, joins, inputs, messages and requests at the same ticks
-//! give the same [snapshot hash](Sim::hash), always; on every machine, if the game's systems keep from functions that differ between
-//! platforms, such as `f32::sin` and `powf` (`libm` has their like).
+//! No tokio, no sockets, no clock: a [`Sim`] steps when it is told to. The same game, seed, joins, leaves, inputs, messages and
+//! requests at the same ticks give the same [snapshot hash](Sim::hash), always; on every machine, if the game's systems keep from functions
+//! that differ between platforms, such as `f32::sin` and `powf` (`libm` has their like).
 
 mod any;
 mod arrival;

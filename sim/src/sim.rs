@@ -60,8 +60,8 @@ impl Default for SimOptions {
 
 /// One match of a game.
 ///
-/// Joins, leaves, inputs, messages and requests take effect in the order in which they come; the state is a function of them, the ticks they came
-/// before, and the seed.
+/// Joins, leaves, inputs, messages and requests take effect in the order in which they come; the state is a function of them, the ticks they
+/// came before, and the seed.
 pub struct Sim<G: Game> {
     game: Arc<G>,
     options: SimOptions,
