@@ -1,4 +1,4 @@
-//! One match: a `bevy_ecs` [`World`](bevy_ecs::world::World) stepped at a fixed tick, what players send in, its snapshots out.
+//! One match: a `bevy_ecs` [`World`] stepped at a fixed tick, what players send in, its snapshots out.
 //!
 //! No tokio, no sockets, no clock: a [`Sim`] steps when it is told to. The same game, seed, joins, leaves, inputs, messages and
 //! requests at the same ticks give the same [snapshot hash](Sim::hash), always; on every machine, if the game's systems keep from functions
