@@ -12,12 +12,13 @@ import { Reader, WireError, Writer, readText, writeText } from "./bytes.js";
  * @typedef {"auto" | "hold" | "velocity"} Predict How a field's next value is guessed.
  * @typedef {{ name: string, kind: Kind, opaque: boolean, predict: Predict }} Field
  * @typedef {{ name: string, fields: Field[] }} Shape
- * @typedef {{ components: Shape[], input: Shape, events: Shape[] }} Schema
+ * @typedef {{ request: Shape, reply: Shape }} Exchange What a player asks of the game, and what comes back.
+ * @typedef {{ components: Shape[], input: Shape, events: Shape[], messages: Shape[], requests: Exchange[] }} Schema
  * @typedef {number | boolean | string | Uint8Array} Value
  */
 
 export const MAX_FIELDS = 32;
-/** Components, and events, of a schema. */
+/** Components, and events, messages and requests, of a schema. */
 const MAX_SHAPES = 256;
 const MAX_VARIANTS = 256;
 /** @type {Predict[]} By their number on the wire. */
@@ -32,16 +33,18 @@ const TAU = 2 * Math.PI;
  */
 export function readSchema(reader) {
   const shape = () => readShape(reader);
-  const schema = { components: reader.list(shape), input: shape(), events: reader.list(shape) };
-  for (const list of [schema.components, schema.events]) {
-    if (list.length > MAX_SHAPES) throw new WireError(`${list.length} components or events are more than ${MAX_SHAPES}`);
+  const exchange = () => ({ request: shape(), reply: shape() });
+  const [components, input, events, messages] = [reader.list(shape), shape(), reader.list(shape), reader.list(shape)];
+  const requests = reader.list(exchange);
+  for (const list of [components, events, messages, requests.map(({ request }) => request)]) {
+    if (list.length > MAX_SHAPES) throw new WireError(`${list.length} components, events, messages or requests are more than ${MAX_SHAPES}`);
     const names = new Set();
     for (const { name } of list) {
       if (names.has(name)) throw new WireError(`\`${name}\` is there twice`);
       names.add(name);
     }
   }
-  return schema;
+  return { components, input, events, messages, requests };
 }
 
 /**
@@ -211,7 +214,7 @@ function bounds(kind) {
 }
 
 /**
- * An input or event as bytes. Fields that the object lacks are 0, false, empty or the first variant.
+ * An input, message or request as bytes. Fields that the object lacks are 0, false, empty or the first variant.
  * @param {Shape} shape
  * @param {Record<string, unknown>} object
  */
@@ -227,7 +230,7 @@ export function writeRecord(shape, object) {
 }
 
 /**
- * An input or event from bytes, which must end exactly.
+ * An event or reply from bytes, which must end exactly.
  * @param {Shape} shape
  * @param {Uint8Array} bytes
  * @returns {Record<string, Value>}

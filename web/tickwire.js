@@ -66,7 +66,7 @@ export class Client {
   /** @type {Welcome | null} The room's last welcome. */
   welcome = null;
   /** The room's state; empty before the first snapshot. */
-  replica = new Replica({ components: [], input: { name: "", fields: [] }, events: [] });
+  replica = new Replica({ components: [], input: { name: "", fields: [] }, events: [], messages: [], requests: [] });
   /** What was counted since the client was made. */
   stats = { bytes: 0, snapshots: 0, hashChecks: 0, hashMismatches: 0, resyncs: 0, reconnects: 0, snapshotAt: 0 };
   /** Milliseconds of the last probe's round trip, or null. */

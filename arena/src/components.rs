@@ -1,7 +1,8 @@
-//! What travels: the arena's components, its input and its events. Lengths are in units, a ship being 28 of them across.
+//! What travels: the arena's components, its input, its events, and what pilots say and ask. Lengths are in units, a ship
+//! being 28 of them across.
 
 use bevy_ecs::component::Component;
-use tickwire::Wire;
+use tickwire::{Request, Wire};
 
 /// Where something is. The origin is the upper left corner; y grows downwards.
 #[derive(Clone, Copy, Debug, PartialEq, Component, Wire)]
@@ -155,4 +156,51 @@ pub struct Pickup {
     pub seat: u16,
     /// What it was.
     pub kind: OrbKind,
+}
+
+/// A pilot taunts the others.
+#[derive(Clone, Copy, Debug, PartialEq, Wire)]
+pub struct Taunt {
+    /// How.
+    pub gesture: Gesture,
+}
+
+/// How pilots taunt each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum Gesture {
+    /// They laugh.
+    Laugh,
+    /// They wave.
+    Wave,
+    /// They bow.
+    Bow,
+}
+
+/// A pilot has taunted the others.
+#[derive(Clone, Copy, Debug, PartialEq, Wire)]
+pub struct Taunted {
+    /// By this seat.
+    pub seat: u16,
+    /// How.
+    pub gesture: Gesture,
+}
+
+/// A pilot wants to be called something else.
+#[derive(Clone, Debug, PartialEq, Wire)]
+pub struct Rename {
+    /// Not blank.
+    #[wire(max = 24)]
+    pub name: String,
+}
+
+impl Request for Rename {
+    type Reply = Renamed;
+}
+
+/// A pilot is called something else.
+#[derive(Clone, Debug, PartialEq, Wire)]
+pub struct Renamed {
+    /// As it was asked for, without the blanks around it.
+    #[wire(max = 24)]
+    pub name: String,
 }

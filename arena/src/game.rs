@@ -6,11 +6,13 @@ use tickwire::{Game, Player, Refusal, Replicated, Rng, Setup};
 
 use crate::combat::{Timers, fire, free_place, free_place_by, recover, strike};
 use crate::components::{
-    Bounds, Bullet, Controls, Heading, Hit, Orb, Pickup, Pilot, Position, Rock, Ship, ShipState, Wreck,
+    Bounds, Bullet, Controls, Heading, Hit, Orb, Pickup, Pilot, Position, Rename, Rock, Ship, ShipState, Taunt,
+    Taunted, Wreck,
 };
 use crate::flight::{Fuel, Spin, Velocity, bump, fly, polar, steer, survey};
 use crate::grid::Near;
 use crate::pickup::{fetch, random_kind};
+use crate::talk::{rename, taunt};
 
 /// The sample game.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,10 @@ impl Game for Arena {
             .event::<Hit>()
             .event::<Wreck>()
             .event::<Pickup>()
-            .systems((steer, fly, survey, bump, fire, strike, fetch, recover).chain());
+            .event::<Taunted>()
+            .message::<Taunt>()
+            .request::<Rename>()
+            .systems((taunt, rename, steer, fly, survey, bump, fire, strike, fetch, recover).chain());
         let size = self.size.min(4096);
         let world = setup.world();
         world.insert_resource(Near::default());

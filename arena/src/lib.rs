@@ -9,10 +9,12 @@ mod flight;
 mod game;
 mod grid;
 mod pickup;
+mod talk;
 
 pub use brain::ArenaBrain;
 pub use components::{
-    Bounds, Bullet, Controls, Heading, Hit, Orb, OrbKind, Pickup, Pilot, Position, Rock, Ship, ShipState, Wreck,
+    Bounds, Bullet, Controls, Gesture, Heading, Hit, Orb, OrbKind, Pickup, Pilot, Position, Rename, Renamed, Rock,
+    Ship, ShipState, Taunt, Taunted, Wreck,
 };
 pub use course::course;
 pub use game::Arena;

@@ -1,4 +1,5 @@
-//! What a tick costs: its phases one by one and together, by number of entities; and a room in which nothing happens.
+//! What a tick costs: its phases one by one and together, by number of entities; a room in which nothing happens; and one
+//! without a game.
 //!
 //! The bytes of a delta stand beside the time, as the throughput of `encode`.
 
@@ -6,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tickwire_benches::{Match, still};
+use tickwire_benches::{Match, relayed, still};
 
 const SIZES: [u32; 3] = [100, 1_000, 10_000];
 
@@ -86,5 +87,17 @@ fn idle(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, phases, idle);
+fn without_a_game(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("relayed tick");
+    for players in [0, 8, 1_000] {
+        let mut sim = relayed(players);
+        group.bench_function(BenchmarkId::from_parameter(players), |bencher| {
+            bencher.iter(|| {
+                black_box(sim.step());
+            });
+        });
+    }
+}
+
+criterion_group!(benches, phases, idle, without_a_game);
 criterion_main!(benches);

@@ -6,7 +6,7 @@ mod motion;
 pub use motion::{MOTIONS, Motion};
 
 use tickwire_arena::{Arena, Controls, course};
-use tickwire_sim::{Player, SeatId, Sim, SimOptions};
+use tickwire_sim::{Player, Relayed, SeatId, Sim, SimOptions};
 
 /// Ticks before anything is measured: everyone has moved, and no buffer grows any more.
 const WARM_UP: u32 = 60;
@@ -52,6 +52,19 @@ impl Match {
 pub fn still(entities: u32) -> Sim<Arena> {
     let arena = Arena { size: 4096, rocks: 0, orbs: entities - 1 };
     let mut sim = Sim::new(arena, SimOptions::default());
+    for _ in 0..WARM_UP {
+        sim.step();
+    }
+    sim
+}
+
+/// A match without a game, in which so many players sit.
+pub fn relayed(players: u16) -> Sim<Relayed> {
+    let mut sim = Sim::new(Relayed, SimOptions::default());
+    for index in 0..players {
+        let player = Player { id: index.to_string(), name: format!("Player {index}") };
+        sim.join(&player).expect("there are seats for all");
+    }
     for _ in 0..WARM_UP {
         sim.step();
     }

@@ -19,6 +19,6 @@ pub use message::{
     MAX_TOKEN, MessageError, PROTOCOL_VERSION, Probe, Resync, SUBPROTOCOL, ServerMessage, ServerProbeReply, Welcome,
     put_event, put_snapshot,
 };
-pub use schema::{Field, Kind, MAX_FIELDS, MAX_SHAPES, Predict, Schema, SchemaError, Shape};
+pub use schema::{Exchange, Field, Kind, MAX_FIELDS, MAX_SHAPES, Predict, Schema, SchemaError, Shape};
 pub use tickwire_derive::Wire;
 pub use wire::Wire;

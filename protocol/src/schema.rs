@@ -1,11 +1,11 @@
-//! What a game's components, inputs and events look like on the wire: names, kinds, ranges.
+//! What a game's components, inputs, events, messages and requests look like on the wire: names, kinds, ranges.
 
 use serde::{Deserialize, Serialize};
 
 /// Fields a [`Shape`] can have: one bit each in a changed row's mask.
 pub const MAX_FIELDS: usize = 32;
 
-/// Components, and events, that a [`Schema`] can have: bounds what a welcome can make a client allocate.
+/// Components, and events, messages and requests, that a [`Schema`] can have: bounds what a welcome can make a client allocate.
 pub const MAX_SHAPES: usize = 256;
 
 /// How a field's values are quantised to an integer, or carried as bytes.
@@ -93,24 +93,37 @@ pub struct Field {
     pub predict: Predict,
 }
 
-/// A component, input or event: a name and at most [`MAX_FIELDS`] fields.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A component, input, event, message, request or reply: a name and at most [`MAX_FIELDS`] fields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
-    /// Its name in the game, unique among components or among events.
+    /// Its name in the game, unique in its list of the [`Schema`]; a reply's need not be.
     pub name: String,
     /// Its fields in the order in which they travel.
     pub fields: Vec<Field>,
 }
 
-/// Everything that two ends must agree on to understand each other's game.
+/// What a player asks of the game, and what comes back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// What is asked.
+    pub request: Shape,
+    /// What is answered, unless the game refuses.
+    pub reply: Shape,
+}
+
+/// Everything that two ends must agree on to understand each other's game. The default is a game of which nothing travels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     /// The components that replicate; a component's index is its table's.
     pub components: Vec<Shape>,
-    /// What a player sends.
+    /// What a player sends for every tick.
     pub input: Shape,
     /// What the game sends beside its state.
     pub events: Vec<Shape>,
+    /// What a player sends beside inputs, and needs no answer.
+    pub messages: Vec<Shape>,
+    /// What a player sends and the game answers.
+    pub requests: Vec<Exchange>,
 }
 
 /// Why a schema from the network is not one.
@@ -119,8 +132,8 @@ pub enum SchemaError {
     /// A shape has more than [`MAX_FIELDS`] fields.
     #[error("`{0}` has more than 32 fields")]
     TooManyFields(String),
-    /// More than [`MAX_SHAPES`] components, or events.
-    #[error("{0} components or events are more than 256")]
+    /// More than [`MAX_SHAPES`] components, events, messages or requests.
+    #[error("{0} components, events, messages or requests are more than 256")]
     TooManyShapes(usize),
     /// Two shapes of one list have the same name.
     #[error("`{0}` is there twice")]
@@ -141,18 +154,12 @@ impl Schema {
     /// # Errors
     /// See [`SchemaError`].
     pub fn check(&self) -> Result<(), SchemaError> {
-        for list in [&self.components[..], std::slice::from_ref(&self.input), &self.events] {
-            if list.len() > MAX_SHAPES {
-                return Err(SchemaError::TooManyShapes(list.len()));
-            }
-            for (index, shape) in list.iter().enumerate() {
-                if list[..index].iter().any(|other| other.name == shape.name) {
-                    return Err(SchemaError::Duplicate(shape.name.clone()));
-                }
-                shape.check()?;
-            }
-        }
-        Ok(())
+        check_list(&self.components, |shape| shape)?;
+        self.input.check()?;
+        check_list(&self.events, |shape| shape)?;
+        check_list(&self.messages, |shape| shape)?;
+        check_list(&self.requests, |exchange| &exchange.request)?;
+        self.requests.iter().try_for_each(|exchange| exchange.reply.check())
     }
 
     /// FNV-1a (64 bit) of the schema's bincode: equal schemas have equal hashes, on every machine.
@@ -171,6 +178,31 @@ impl Schema {
     pub fn event(&self, name: &str) -> Option<usize> {
         self.events.iter().position(|shape| shape.name == name)
     }
+
+    /// The index of the message named `name`.
+    pub fn message(&self, name: &str) -> Option<usize> {
+        self.messages.iter().position(|shape| shape.name == name)
+    }
+
+    /// The index of the request named `name`.
+    pub fn request(&self, name: &str) -> Option<usize> {
+        self.requests.iter().position(|exchange| exchange.request.name == name)
+    }
+}
+
+/// Checks one list of a schema, and the shape that names each of its items.
+fn check_list<T>(list: &[T], shape: impl Fn(&T) -> &Shape) -> Result<(), SchemaError> {
+    if list.len() > MAX_SHAPES {
+        return Err(SchemaError::TooManyShapes(list.len()));
+    }
+    for (index, item) in list.iter().enumerate() {
+        let name = &shape(item).name;
+        if list[..index].iter().any(|other| shape(other).name == *name) {
+            return Err(SchemaError::Duplicate(name.clone()));
+        }
+        shape(item).check()?;
+    }
+    Ok(())
 }
 
 impl Shape {
@@ -206,7 +238,7 @@ mod tests {
 
     fn schema(kind: Kind) -> Schema {
         let field = Field { name: "value".into(), kind, predict: Predict::Auto };
-        Schema { components: vec![], input: Shape { name: "Input".into(), fields: vec![field] }, events: vec![] }
+        Schema { input: Shape { name: "Input".into(), fields: vec![field] }, ..Schema::default() }
     }
 
     #[test]
@@ -235,6 +267,40 @@ mod tests {
         assert_eq!(schema.check(), Ok(()));
         schema.events.push(event(256));
         assert_eq!(schema.check(), Err(SchemaError::TooManyShapes(257)));
+    }
+
+    fn exchange(request: &str, reply: Shape) -> Exchange {
+        Exchange { request: Shape { name: request.into(), fields: vec![] }, reply }
+    }
+
+    #[test]
+    fn names_are_unique_in_their_list() {
+        let same = || Shape { name: "Same".into(), fields: vec![] };
+        let one = Schema {
+            components: vec![same()],
+            input: same(),
+            events: vec![same()],
+            messages: vec![same()],
+            requests: vec![exchange("Same", same()), exchange("Other", same())],
+        };
+        assert_eq!(one.check(), Ok(()), "lists have nothing to do with each other, and replies are not named");
+        let twice = Err(SchemaError::Duplicate("Same".into()));
+        assert_eq!(Schema { messages: vec![same(), same()], ..one.clone() }.check(), twice);
+        let requests = vec![exchange("Same", same()), exchange("Same", same())];
+        assert_eq!(Schema { requests, ..one }.check(), twice);
+    }
+
+    #[test]
+    fn what_is_asked_and_answered_counts() {
+        let with = |kind| {
+            let reply = schema(kind).input;
+            Schema { requests: vec![exchange("Ask", reply)], ..schema(Kind::Bool) }
+        };
+        let refused = SchemaError::Kind { shape: "Input".into(), field: "value".into() };
+        assert_eq!(with(Kind::Angle { bits: 0 }).check(), Err(refused));
+        assert_ne!(with(Kind::Bool).hash(), with(Kind::Angle { bits: 1 }).hash());
+        let messages = vec![Shape::default()];
+        assert_ne!(Schema { messages, ..schema(Kind::Bool) }.hash(), schema(Kind::Bool).hash());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::varint::{ReadError, Reader, put_opaque, put_zigzag};
 
 pub use crate::schema::{Field, Kind, Predict, Shape};
 
-/// A component, input or event that travels: a name and fields, each an integer or bytes. Derive it.
+/// A component, input, event, message, request or reply that travels: a name and fields, each an integer or bytes. Derive it.
 ///
 /// ```
 /// use tickwire_protocol::{Wire, wire};

@@ -38,7 +38,7 @@ fn a_steady_delta_allocates_nothing() {
     let fields = ["x", "y"].map(|name| Field { name: name.into(), kind: int.clone(), predict: Predict::Auto });
     let empty = Shape { name: "Input".into(), fields: vec![] };
     let components = vec![Shape { name: "Body".into(), fields: fields.into() }];
-    let mut tables = Tables::new(Arc::new(Schema { components, input: empty, events: vec![] }));
+    let mut tables = Tables::new(Arc::new(Schema { components, input: empty, ..Schema::default() }));
     let mut encoder = Encoder::new(&tables);
     let mut out = Vec::with_capacity(1 << 16);
     let mut steady = 0;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use tickwire_protocol::{
-    Accepted, Auth, ClientMessage, ClientProbeReply, CodecError, ErrorCode, ErrorReply, Event, Field, Input, Join,
-    Kind, MAX_ROOM_NAME, MAX_TOKEN, MessageError, Predict, Probe, Resync, Schema, SeatId, ServerMessage,
+    Accepted, Auth, ClientMessage, ClientProbeReply, CodecError, ErrorCode, ErrorReply, Event, Exchange, Field, Input,
+    Join, Kind, MAX_ROOM_NAME, MAX_TOKEN, MessageError, Predict, Probe, Resync, Schema, SeatId, ServerMessage,
     ServerProbeReply, Shape, Welcome,
 };
 
@@ -52,8 +52,13 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
-    let schema = (prop::collection::vec(shape(), 0..4), shape(), prop::collection::vec(shape(), 0..3))
-        .prop_map(|(components, input, events)| Arc::new(Schema { components, input, events }));
+    let exchange = (shape(), shape()).prop_map(|(request, reply)| Exchange { request, reply });
+    let shapes = || prop::collection::vec(shape(), 0..3);
+    let schema = (shapes(), shape(), shapes(), shapes(), prop::collection::vec(exchange, 0..3)).prop_map(
+        |(components, input, events, messages, requests)| {
+            Arc::new(Schema { components, input, events, messages, requests })
+        },
+    );
     (text(MAX_ROOM_NAME), any::<(u16, [u32; 6])>(), any::<([u8; 16], u64)>(), schema).prop_map(
         |(room, (seat, numbers), (resume, schema_hash), schema)| {
             let [tick, tick_rate, snapshot_every, input_ahead, input_behind, resume_ms] = numbers;

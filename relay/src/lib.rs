@@ -52,6 +52,7 @@ pub use stats::{RelayStats, RoomStats};
 pub use tickwire_protocol::{CloseCode, Wire, wire};
 pub use tickwire_sim::rand;
 pub use tickwire_sim::{
-    Delta, Events, Every, FULL_RATE, Game, InputRefused, Inputs, JoinError, Player, Priors, PriorsError, Refusal,
-    Replicated, Rng, Seat, SeatId, SentEvent, Sequence, Setup, Sim, SimOptions, Slot, Tick, TickTime, To,
+    Answer, Arrival, Arrivals, Delta, Events, Every, FULL_RATE, Game, InputRefused, Inputs, JoinError, Nothing, Player,
+    Priors, PriorsError, Refusal, Relayed, Replicated, Replies, Request, RequestId, Rng, Said, Seat, SeatId, SentEvent,
+    Sequence, Setup, Sim, SimOptions, Slot, Tick, TickTime, To, Unheard,
 };

@@ -50,13 +50,27 @@ impl Events {
     /// # Panics
     /// If the game's setup has not registered its type.
     pub fn send<E: Wire>(&mut self, to: To, event: &E) {
+        self.put(event, [to]);
+    }
+
+    /// Sends `event` to some seats, to those of them that are taken.
+    ///
+    /// # Panics
+    /// If the game's setup has not registered its type.
+    pub fn send_to<E: Wire>(&mut self, seats: &[SeatId], event: &E) {
+        self.put(event, seats.iter().map(|&seat| To::Seat(seat)));
+    }
+
+    /// One record, for all of these.
+    fn put<E: Wire>(&mut self, event: &E, to: impl IntoIterator<Item = To>) {
         let Some(&kind) = self.kinds.get(&TypeId::of::<E>()) else {
             panic!("the event `{}` is not registered: call Setup::event", E::NAME)
         };
         let Batch { sent, records } = &mut self.next;
         let start = records.len();
         wire::put_record(records, event);
-        sent.push(SentEvent { to, event: kind, start, end: records.len() });
+        let end = records.len();
+        sent.extend(to.into_iter().map(|to| SentEvent { to, event: kind, start, end }));
     }
 
     pub(crate) fn register<E: Wire>(&mut self) {

@@ -7,8 +7,10 @@ use bevy_ecs::system::ScheduleSystem;
 use bevy_ecs::world::World;
 use tickwire_protocol::{Shape, Wire};
 
+use crate::arrival::Arrivals;
 use crate::capture::Capture;
 use crate::event::Events;
+use crate::reply::Request;
 
 /// A game that rooms can run. One value serves all its rooms; what belongs to one match lives in that room's world.
 pub trait Game: Send + Sync + 'static {
@@ -19,7 +21,8 @@ pub trait Game: Send + Sync + 'static {
     /// [`Rng`](crate::Rng).
     fn setup(&self, setup: &mut Setup<'_>);
 
-    /// A player takes a seat. Its entity has [`Seat`](crate::Seat) and [`Replicated`](crate::Replicated); put the game's own components beside them.
+    /// A player takes a seat; systems see it among the next tick's [`Arrivals`]. The seat's entity has [`Seat`](crate::Seat) and
+    /// [`Replicated`](crate::Replicated); put the game's own components beside them.
     ///
     /// # Errors
     /// A [`Refusal`] keeps the player out and is told to them; the entity is despawned.
@@ -28,7 +31,8 @@ pub trait Game: Send + Sync + 'static {
         Ok(())
     }
 
-    /// A player's seat is given up: they left, or did not come back in time. The seat's entity is despawned afterwards.
+    /// A player's seat is given up: they left, or did not come back in time; systems see it among the next tick's
+    /// [`Arrivals`]. The seat's entity is despawned afterwards.
     fn leave(&self, world: &mut World, seat: Entity) {
         let _ = (world, seat);
     }
@@ -81,6 +85,24 @@ impl Setup<'_> {
         let mut events = self.world.resource_mut::<Events>();
         assert!(!events.shapes().iter().any(|other| other.name == E::NAME), "two events are named `{}`", E::NAME);
         events.register::<E>();
+        self
+    }
+
+    /// Messages of type `M` can be sent by players; they come as [`Arrivals`].
+    ///
+    /// # Panics
+    /// If a message of that name is there already.
+    pub fn message<M: Wire>(&mut self) -> &mut Self {
+        self.world.resource_mut::<Arrivals>().register_message::<M>();
+        self
+    }
+
+    /// Requests of type `Q` can be sent by players; they come as [`Arrivals`], and [`Replies`](crate::Replies) answers them.
+    ///
+    /// # Panics
+    /// If a request of that name is there already.
+    pub fn request<Q: Request>(&mut self) -> &mut Self {
+        self.world.resource_mut::<Arrivals>().register_request::<Q>();
         self
     }
 

@@ -1,16 +1,18 @@
-//! A match: joins, inputs and steps in, deltas and events out.
+//! A match: joins, inputs, messages, requests and steps in; deltas, events and replies out.
 
 use std::sync::Arc;
 
 use bevy_ecs::schedule::Schedule;
 use bevy_ecs::world::World;
 use tickwire_protocol::snapshot::{Priors, Tables};
-use tickwire_protocol::{Schema, SeatId, Sequence, Tick, Wire, wire};
+use tickwire_protocol::{Schema, SeatId, Sequence, Tick, Wire};
 
+use crate::arrival::{Arrival, Arrivals, Unheard};
 use crate::capture::{Capture, Captured, single_threaded};
 use crate::event::{Events, SentEvent};
 use crate::game::{Game, Player, Setup};
 use crate::input::{InputRefused, Inputs, MAX_WAITING, Window};
+use crate::reply::{Answer, Replies, RequestId};
 use crate::seat::{JoinError, Seat, Seats};
 use crate::stream::{Delta, Every, FULL_RATE, Streams};
 use crate::time::{Rng, TickTime};
@@ -58,8 +60,8 @@ impl Default for SimOptions {
 
 /// One match of a game.
 ///
-/// Joins, leaves and inputs take effect in the order in which they come; the state is a function of them, the ticks they came
-/// before, and the seed.
+/// Joins, leaves, inputs, messages and requests take effect in the order in which they come; the state is a function of them, the ticks they
+/// came before, and the seed.
 pub struct Sim<G: Game> {
     game: Arc<G>,
     options: SimOptions,
@@ -90,6 +92,8 @@ impl<G: Game> Sim<G> {
         world.insert_resource(Rng::new(options.seed));
         world.insert_resource(TickTime { tick: options.first_tick - 1, rate: options.tick_rate });
         world.insert_resource(Events::default());
+        world.insert_resource(Arrivals::default());
+        world.insert_resource(Replies::default());
         world.insert_resource(Inputs::<G::Input>::new(options.seats));
         let mut capture = Capture::new(&mut world);
         let mut schedule = single_threaded();
@@ -98,8 +102,14 @@ impl<G: Game> Sim<G> {
         setup.replicate::<Seat>();
         game.setup(&mut setup);
         let components = setup.components;
-        let events = world.resource::<Events>().shapes().to_vec();
-        let schema = Arc::new(Schema { components, input: G::Input::shape(), events });
+        let arrivals = world.resource::<Arrivals>();
+        let schema = Arc::new(Schema {
+            components,
+            input: G::Input::shape(),
+            events: world.resource::<Events>().shapes().to_vec(),
+            messages: arrivals.message_shapes().cloned().collect(),
+            requests: arrivals.request_shapes().cloned().collect(),
+        });
         if let Err(error) = schema.check() {
             panic!("the game's schema: {error}");
         }
@@ -150,6 +160,7 @@ impl<G: Game> Sim<G> {
         }
         self.world.resource_mut::<Inputs<G::Input>>().open(seat);
         self.seats.take(seat, entity);
+        self.arrive(Arrival::Joined(seat));
         Ok(seat)
     }
 
@@ -160,6 +171,8 @@ impl<G: Game> Sim<G> {
         self.game.leave(&mut self.world, entity);
         // The game may have despawned it itself.
         let _ = self.world.try_despawn(entity);
+        self.world.resource_mut::<Replies>().forget(seat);
+        self.arrive(Arrival::Left(seat));
     }
 
     /// Says whether the seat's player is connected; nothing happens if it is empty. One who comes back goes on after the last input
@@ -168,10 +181,15 @@ impl<G: Game> Sim<G> {
         let Some(mut row) = self.seats.entity(seat).and_then(|entity| self.world.get_mut::<Seat>(entity)) else {
             return;
         };
-        row.connected = connected;
+        let before = std::mem::replace(&mut row.connected, connected);
         let consumed = row.sequence;
         if connected {
             self.world.resource_mut::<Inputs<G::Input>>().resume(seat, consumed);
+        }
+        match (before, connected) {
+            (true, false) => self.arrive(Arrival::Lost(seat)),
+            (false, true) => self.arrive(Arrival::Back(seat)),
+            _ => {}
         }
     }
 
@@ -183,6 +201,38 @@ impl<G: Game> Sim<G> {
         let window = Window { ahead: self.options.input_ahead, behind: self.options.input_behind };
         let times = (sequence, tick, self.tick + 1);
         self.world.resource_mut::<Inputs<G::Input>>().push(seat, times, window, input)
+    }
+
+    /// Takes a player's message for the next tick: its index in the schema, and its record.
+    ///
+    /// Like everything that [arrives](Arrivals), messages and requests wait for the next tick in any number: the caller limits their rate.
+    ///
+    /// # Errors
+    /// See [`Unheard`]; the message is then dropped.
+    pub fn message(&mut self, seat: SeatId, message: u32, record: &[u8]) -> Result<(), Unheard> {
+        self.seats.entity(seat).ok_or(Unheard::NoSeat)?;
+        self.world.resource_mut::<Arrivals>().push_message(seat, message, record)
+    }
+
+    /// Takes a player's request for the next tick: its index in the schema, and its record. The answer comes among the
+    /// [replies](Sim::replies) of that tick or a later one, unless the seat is given up before.
+    ///
+    /// A game that does not answer leaves a request open: the caller limits how many a seat may have.
+    ///
+    /// # Errors
+    /// See [`Unheard`]; the request is then dropped.
+    ///
+    /// # Panics
+    /// If a request with this id is open.
+    pub fn request(&mut self, seat: SeatId, id: RequestId, request: u32, record: &[u8]) -> Result<(), Unheard> {
+        self.seats.entity(seat).ok_or(Unheard::NoSeat)?;
+        let kind = self.world.resource_mut::<Arrivals>().push_request(seat, id, request, record)?;
+        self.world.resource_mut::<Replies>().open(seat, id, kind);
+        Ok(())
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        self.world.resource_mut::<Arrivals>().push(arrival);
     }
 
     /// Runs the next tick, and captures and encodes it if its snapshot is due: [`Sim::simulate`], [`Sim::capture`] and
@@ -215,7 +265,9 @@ impl<G: Game> Sim<G> {
             }
         }
         self.schedule.run(&mut self.world);
+        self.world.resource_mut::<Arrivals>().clear();
         self.world.resource_mut::<Events>().publish();
+        self.world.resource_mut::<Replies>().publish();
         self.capture.track(&mut self.world);
         self.world.clear_trackers();
     }
@@ -284,101 +336,15 @@ impl<G: Game> Sim<G> {
     pub fn events(&self) -> impl Iterator<Item = (SentEvent, &[u8])> {
         self.world.resource::<Events>().sent()
     }
+
+    /// The answers of the last tick, in the order in which they were given.
+    pub fn replies(&self) -> impl Iterator<Item = (RequestId, Answer<'_>)> {
+        self.world.resource::<Replies>().given()
+    }
 }
 
 impl<G: Game> std::fmt::Debug for Sim<G> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sim").field("tick", &self.tick).field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-/// A match of a game that is not known at compile time: what a room runs. See the methods of [`Sim`].
-pub trait AnySim: Send + std::fmt::Debug {
-    /// See [`Sim::schema`].
-    fn schema(&self) -> &Arc<Schema>;
-    /// See [`Sim::options`].
-    fn options(&self) -> &SimOptions;
-    /// See [`Sim::tick`].
-    fn tick(&self) -> Tick;
-    /// See [`Sim::join`].
-    ///
-    /// # Errors
-    /// As there.
-    fn join(&mut self, player: &Player) -> Result<SeatId, JoinError>;
-    /// See [`Sim::leave`].
-    fn leave(&mut self, seat: SeatId);
-    /// See [`Sim::set_connected`].
-    fn set_connected(&mut self, seat: SeatId, connected: bool);
-    /// See [`Sim::input`]; the input as a record.
-    ///
-    /// # Errors
-    /// As there.
-    fn input_record(&mut self, seat: SeatId, sequence: Sequence, tick: Tick, record: &[u8])
-    -> Result<(), InputRefused>;
-    /// See [`Sim::step`].
-    fn step(&mut self) -> Option<Delta<'_>>;
-    /// See [`Sim::open_stream`].
-    fn open_stream(&mut self, every: Every);
-    /// See [`Sim::close_stream`].
-    fn close_stream(&mut self, every: Every);
-    /// See [`Sim::delta`].
-    fn delta(&self, every: Every) -> Option<Delta<'_>>;
-    /// See [`Sim::resync`].
-    fn resync(&mut self, every: Every, base: Option<Tick>, give: &mut dyn FnMut(&[u8])) -> Option<Tick>;
-    /// See [`Sim::resync_base`].
-    fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick>;
-    /// See [`Sim::events`].
-    fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8]));
-}
-
-impl<G: Game> AnySim for Sim<G> {
-    fn schema(&self) -> &Arc<Schema> {
-        self.schema()
-    }
-    fn options(&self) -> &SimOptions {
-        self.options()
-    }
-    fn tick(&self) -> Tick {
-        self.tick()
-    }
-    fn join(&mut self, player: &Player) -> Result<SeatId, JoinError> {
-        self.join(player)
-    }
-    fn leave(&mut self, seat: SeatId) {
-        self.leave(seat);
-    }
-    fn set_connected(&mut self, seat: SeatId, connected: bool) {
-        self.set_connected(seat, connected);
-    }
-    fn input_record(
-        &mut self,
-        seat: SeatId,
-        sequence: Sequence,
-        tick: Tick,
-        record: &[u8],
-    ) -> Result<(), InputRefused> {
-        let input = wire::from_record(record).map_err(|_| InputRefused::Malformed)?;
-        self.input(seat, sequence, tick, input)
-    }
-    fn step(&mut self) -> Option<Delta<'_>> {
-        self.step()
-    }
-    fn open_stream(&mut self, every: Every) {
-        self.open_stream(every);
-    }
-    fn close_stream(&mut self, every: Every) {
-        self.close_stream(every);
-    }
-    fn delta(&self, every: Every) -> Option<Delta<'_>> {
-        self.delta(every)
-    }
-    fn resync(&mut self, every: Every, base: Option<Tick>, give: &mut dyn FnMut(&[u8])) -> Option<Tick> {
-        self.resync(every, base, give)
-    }
-    fn resync_base(&mut self, every: Every, base: Option<Tick>) -> Option<Tick> {
-        self.resync_base(every, base)
-    }
-    fn each_event(&self, visit: &mut dyn FnMut(SentEvent, &[u8])) {
-        self.events().for_each(|(sent, record)| visit(sent, record));
     }
 }

@@ -130,6 +130,8 @@ export function welcome(room) {
     out.unsigned(1);
     out.string("text");
     for (const value of [5, 24, 0]) out.unsigned(value);
+    // No messages, no requests.
+    for (const value of [0, 0]) out.unsigned(value);
   });
 }
 

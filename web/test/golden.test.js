@@ -36,7 +36,8 @@ test("records", async () => {
   const { welcome, values, records } = JSON.parse(String(await golden("records.json")));
   const [message] = readMessages(Buffer.from(welcome, "hex"));
   assert.equal(message?.type, "welcome");
-  const { input } = message.welcome.schema;
+  const { input, messages, requests } = message.welcome.schema;
+  assert.deepEqual([messages, requests], [[input], [{ request: input, reply: input }]]);
   assert.ok(values.length > 80);
   values.forEach((/** @type {Record<string, any>} */ value, /** @type {number} */ index) => {
     const record = writeRecord(input, { ...value, bytes: Buffer.from(value.bytes, "hex") });

@@ -157,6 +157,8 @@ test("a schema is read with every kind", () => {
     ...[1, ...text("Said"), 2],
     ...[...text("text"), 5, 24, 0],
     ...[...text("data"), 6, 251, 0, 1, 0],
+    ...[1, ...text("Wave"), 0],
+    ...[1, ...text("Ask"), 1, ...text("loud"), 0, 0, ...text("Told"), 1, ...text("text"), 5, 24, 0],
   ];
   const reader = new Reader(Uint8Array.from(bytes));
   assert.deepEqual(readSchema(reader), {
@@ -187,6 +189,13 @@ test("a schema is read with every kind", () => {
         ],
       },
     ],
+    messages: [{ name: "Wave", fields: [] }],
+    requests: [
+      {
+        request: { name: "Ask", fields: [field("loud", { type: "Bool" })] },
+        reply: { name: "Told", fields: [field("text", { type: "Text", max: 24 })] },
+      },
+    ],
   });
   reader.end();
 });
@@ -203,13 +212,13 @@ test("a schema with a prediction that is not known is refused", () => {
 
 test("a shape of more than 32 fields is refused", () => {
   const fields = (/** @type {number} */ count) => Array.from({ length: count }, () => [...text("x"), 0, 0]).flat();
-  const schema = (/** @type {number} */ count) => new Reader(Uint8Array.from([0, ...text("Input"), count, ...fields(count), 0]));
+  const schema = (/** @type {number} */ count) => new Reader(Uint8Array.from([0, ...text("Input"), count, ...fields(count), 0, 0, 0]));
   assert.equal(readSchema(schema(32)).input.fields.length, 32);
   assert.throws(() => readSchema(schema(33)), /`Input` has more than 32 fields/);
 });
 
 /** A schema whose input has one field of this kind. @param {number[]} kind */
-const ofKind = (kind) => readSchema(new Reader(Uint8Array.from([0, ...text("Input"), 1, ...text("x"), ...kind, 0, 0])));
+const ofKind = (kind) => readSchema(new Reader(Uint8Array.from([0, ...text("Input"), 1, ...text("x"), ...kind, 0, 0, 0, 0])));
 
 test("kinds that make no sense are refused by their field's name", () => {
   const senseless = {
@@ -243,11 +252,16 @@ test("kinds at the edge of sense are taken", () => {
 
 test("a name that is there twice is refused", () => {
   const empty = (/** @type {string} */ name) => [...text(name), 0];
-  const schema = (/** @type {string[]} */ components, /** @type {string[]} */ events) =>
-    readSchema(
-      new Reader(Uint8Array.from([components.length, ...components.flatMap(empty), ...empty("Input"), events.length, ...events.flatMap(empty)])),
-    );
-  schema(["Same", "Other"], ["Same", "Other"]);
-  assert.throws(() => schema(["Same", "Other", "Same"], []), /`Same` is there twice/);
-  assert.throws(() => schema([], ["Same", "Same"]), /`Same` is there twice/);
+  const list = (/** @type {string[]} */ names) => [names.length, ...names.flatMap(empty)];
+  const exchanges = (/** @type {string[]} */ names) => [names.length, ...names.flatMap((name) => [...empty(name), ...empty("Reply")])];
+  /** @param {{ components?: string[], events?: string[], messages?: string[], requests?: string[] }} names */
+  const schema = ({ components = [], events = [], messages = [], requests = [] }) =>
+    readSchema(new Reader(Uint8Array.from([list(components), empty("Input"), list(events), list(messages), exchanges(requests)].flat())));
+  const once = ["Same", "Other"];
+  const { messages, requests } = schema({ components: once, events: once, messages: once, requests: once });
+  assert.deepEqual(messages.map(({ name }) => name), once);
+  assert.deepEqual(requests.map(({ request, reply }) => [request.name, reply.name]), [["Same", "Reply"], ["Other", "Reply"]]);
+  for (const list of ["components", "events", "messages", "requests"]) {
+    assert.throws(() => schema({ [list]: ["Same", "Other", "Same"] }), /`Same` is there twice/, list);
+  }
 });

@@ -109,6 +109,6 @@ impl Header {
             fields: component.fields.iter().map(field).collect(),
         };
         let input = Shape { name: "none".into(), fields: Vec::new() };
-        Schema { components: self.components.iter().map(shape).collect(), input, events: Vec::new() }
+        Schema { components: self.components.iter().map(shape).collect(), input, ..Schema::default() }
     }
 }

@@ -27,7 +27,7 @@ impl Talk {
         let schema = Arc::new(Schema {
             components: vec![SeatRow::shape(), Shape { name: "Body".into(), fields }],
             input: Shape { name: "Input".into(), fields: vec![] },
-            events: vec![],
+            ..Schema::default()
         });
         let tables = Tables::new(schema);
         Self { session: Session::new(config, now), now, encoder: Encoder::new(&tables), tables, tick: 0 }

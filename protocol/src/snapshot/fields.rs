@@ -78,7 +78,7 @@ mod tests {
             ("a", int()),
         ]);
         let input = shape(&[]);
-        let mut tables = Tables::new(Schema { components: vec![newer.clone()], input, events: vec![] }.into());
+        let mut tables = Tables::new(Schema { components: vec![newer.clone()], input, ..Schema::default() }.into());
         tables.table(0).set(4, |row| {
             row.int(1);
             row.int(2);

@@ -32,7 +32,7 @@ impl Talk {
         let kind = Kind::Int { min: -1, max: 1 };
         let field = Field { name: "x".into(), kind, predict: Predict::Auto };
         let input = Shape { name: "Input".into(), fields: vec![field] };
-        let schema = Schema { components: vec![], input, events: vec![] };
+        let schema = Schema { input, ..Schema::default() };
         talk.session.handle_joined(talk.now, Ok((Arc::new(schema), 30)));
         talk.actions();
         talk

@@ -49,7 +49,7 @@ fn edge_schema() -> Schema {
             shape("Marker", vec![]),
         ],
         input: shape("Input", vec![]),
-        events: vec![],
+        ..Schema::default()
     }
 }
 

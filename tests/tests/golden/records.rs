@@ -1,9 +1,10 @@
-//! `records.json`: a welcome whose input has a field of every kind, values of that input, and the record of each; bytes are in hexadecimal.
+//! `records.json`: a welcome whose input has a field of every kind, as have its one message, request and reply; values of that input, and the
+//! record of each; bytes are in hexadecimal.
 
 use std::fs;
 
 use serde_json::{Value, json};
-use tickwire::{Game, Setup, Sim, SimOptions};
+use tickwire::{Game, Request, Setup, Sim, SimOptions};
 use tickwire_protocol::{Wire, wire};
 
 use crate::{out, welcome};
@@ -36,12 +37,18 @@ struct Everything {
     bytes: Vec<u8>,
 }
 
+impl Request for Everything {
+    type Reply = Everything;
+}
+
 struct Nothing;
 
 impl Game for Nothing {
     type Input = Everything;
 
-    fn setup(&self, _: &mut Setup<'_>) {}
+    fn setup(&self, setup: &mut Setup<'_>) {
+        setup.message::<Everything>().request::<Everything>();
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

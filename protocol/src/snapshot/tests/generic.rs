@@ -143,7 +143,7 @@ fn game_schema() -> Arc<Schema> {
     Arc::new(Schema {
         components: shapes.map(|(name, fields)| Shape { name: name.into(), fields }).into(),
         input: Shape { name: "Input".into(), fields: vec![] },
-        events: vec![],
+        ..Schema::default()
     })
 }
 

@@ -29,7 +29,7 @@ fn schema() -> Arc<Schema> {
             Shape { name: "Marker".into(), fields: vec![] },
         ],
         input: Shape { name: "Input".into(), fields: vec![] },
-        events: vec![],
+        ..Schema::default()
     })
 }
 
