@@ -93,6 +93,12 @@ export class Reader {
     return new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true);
   }
 
+  bool() {
+    const byte = this.u8();
+    if (byte > 1) throw new WireError("a boolean is neither true nor false");
+    return byte === 1;
+  }
+
   string() {
     return readText(this.take(this.unsigned()));
   }
@@ -163,19 +169,55 @@ export class Writer {
     this.put(bytes);
   }
 
-  /** Bincode's unsigned integer, up to 32 bits. @param {number} value */
+  /** Bincode's unsigned integer, up to 64 bits. @param {number | bigint} value */
   unsigned(value) {
-    if (value < 251) return this.u8(value);
-    const length = value < 65536 ? 2 : 4;
-    this.u8(length === 2 ? 251 : 252);
-    for (let shift = 0; shift < length * 8; shift += 8) this.u8((value >>> shift) & 0xff);
+    if (value < 251) return this.u8(Number(value));
+    const power = value < 2 ** 16 ? 1 : value < 2 ** 32 ? 2 : 3;
+    this.u8(250 + power);
+    let rest = BigInt(value);
+    for (let byte = 0; byte < 2 ** power; byte++, rest >>= 8n) this.u8(Number(rest & 0xffn));
+  }
+
+  /** Bincode's signed integer, up to 32 bits. @param {number} value */
+  signed(value) {
+    this.unsigned(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  /** @param {boolean} value */
+  bool(value) {
+    this.u8(value ? 1 : 0);
+  }
+
+  /** Bincode's list of bytes. @param {Uint8Array} bytes */
+  counted(bytes) {
+    this.unsigned(bytes.length);
+    this.put(bytes);
   }
 
   /** @param {string} value */
   string(value) {
-    const bytes = utf8.encode(value);
-    this.unsigned(bytes.length);
-    this.put(bytes);
+    this.counted(utf8.encode(value));
+  }
+
+  /**
+   * @template T
+   * @param {readonly T[]} items
+   * @param {(item: T) => void} write
+   */
+  list(items, write) {
+    this.unsigned(items.length);
+    items.forEach((item) => write(item));
+  }
+
+  /**
+   * @template T
+   * @param {T | null | undefined} value
+   * @param {(value: T) => void} write
+   */
+  option(value, write) {
+    const some = value !== null && value !== undefined;
+    this.bool(some);
+    if (some) write(value);
   }
 
   /** What was written; a copy. */

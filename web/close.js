@@ -8,7 +8,7 @@ const TABLE = {
   1000: { retry: false, reason: "left" },
   1001: { retry: true, reason: "the server is going away" },
   1002: { retry: false, reason: "the WebSocket protocol was broken" },
-  1003: { retry: false, reason: "text on a binary session" },
+  1003: { retry: false, reason: "a message that this subprotocol does not have" },
   1006: { retry: true, reason: "the connection was lost" },
   1007: { retry: false, reason: "a text that is not UTF-8" },
   1009: { retry: false, reason: "the message is too big" },

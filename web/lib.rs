@@ -15,8 +15,19 @@ pub fn client() -> Vec<Page> {
     pages![
         "tickwire.js",
         "bytes.js",
+        "client/answers.js",
+        "client/channels.js",
+        "client/clock.js",
+        "client/connection.js",
+        "client/destination.js",
+        "client/errands.js",
+        "client/listings.js",
+        "client/match.js",
         "close.js",
         "messages.js",
+        "messages/client.js",
+        "messages/rooms.js",
+        "messages/server.js",
         "schema.js",
         "snapshot.js",
         "snapshot/bits.js",
@@ -37,12 +48,14 @@ pub fn arena() -> Vec<Page> {
     let mut pages = pages![
         "play.js",
         "play.css",
+        "play/chat.js",
         "play/controls.js",
         "play/effects.js",
         "play/hud.js",
         "play/motion.js",
         "play/scene.js",
         "play/sprites.js",
+        "play/taunts.js",
     ];
     pages.push(page("/", include_bytes!("play.html")));
     pages.extend(client());

@@ -1,14 +1,16 @@
 /**
- * The arena's page: a client, what it draws, and what the player does. `?room=NAME` and `?name=NAME` choose; for tests and the curious,
- * `window.tickwire` holds the client and the ships as they are drawn, and the document's `data-state` the client's state.
+ * The arena's page: a client, what it draws, and what the player does. `?room=NAME`, or `?code=CODE` of a private one, and `?name=NAME` choose;
+ * `?private` opens a private room, `?spectate` watches. For tests and the curious, `window.tickwire` holds the client and the ships as they are drawn, and the document's `data-state` the client's state.
  * @module
  */
 
+import { Chat } from "./play/chat.js";
 import { Controls } from "./play/controls.js";
 import { Effects } from "./play/effects.js";
 import { Hud } from "./play/hud.js";
 import { Motion } from "./play/motion.js";
 import { Scene } from "./play/scene.js";
+import { GESTURES, offerTaunts } from "./play/taunts.js";
 import { Client } from "./tickwire.js";
 
 const NAMES = ["Comet", "Nova", "Quasar", "Pulsar", "Meteor", "Zenith", "Orbit", "Photon", "Aurora", "Eclipse", "Vortex", "Nebula"];
@@ -20,16 +22,27 @@ const DELAY = 1.6;
 const MOST_GAP = 10;
 const DRIFT = 0.1;
 
+/** Lines of chat that wait for a frame; of more, the last ones. */
+const WAITING = 40;
+
 const parameters = new URLSearchParams(location.search);
 const view = /** @type {HTMLCanvasElement} */ (document.getElementById("view"));
 const map = /** @type {HTMLCanvasElement} */ (document.getElementById("map"));
-const [scene, effects, motion, hud, controls] = [new Scene(view), new Effects(), new Motion(), new Hud(), new Controls(view)];
+const watching = parameters.has("spectate");
+const [scene, effects, motion, hud, controls] = [new Scene(view), new Effects(), new Motion(), new Hud(watching), new Controls(view)];
 
 const client = new Client({
   url: location.origin.replace(/^http/, "ws"),
   token: token(),
-  room: parameters.get("room") || "lobby",
+  target: target(),
+  role: watching ? "spectator" : "player",
 });
+
+const chat = new Chat({ say: (text) => client.publish({ text }), opened: () => controls.release() });
+if (!watching) offerTaunts(chat.buttons, (gesture) => void client.tell("Taunt", { gesture }));
+
+/** @type {(() => void)[]} Lines of chat that the next frame shows, which knows the pilots and is seen. */
+const lines = [];
 
 /** @type {import("./play/scene.js").Ship[]} */
 let ships = [];
@@ -37,6 +50,13 @@ let lastFrame = performance.now();
 let lastInput = 0;
 /** Ticks that are drawn behind the room's. */
 let behind = DELAY;
+
+/** Where the address leads. @returns {import("./tickwire.js").Target} */
+function target() {
+  const [code, room] = ["code", "room"].map((name) => parameters.get(name)?.slice(0, 64));
+  if (code) return { code };
+  return parameters.has("private") ? { create: { private: true } } : { room: room || "lobby" };
+}
 
 /**
  * The token that the URL has behind its `#`, which is sent to no server, or else a development token. It stays the same for this tab, so that a
@@ -66,6 +86,17 @@ function pilot(seat) {
   return ships.find((ship) => ship.seat === seat) ?? { name: "someone", hue: 0 };
 }
 
+/** @param {() => void} line */
+function soon(line) {
+  lines.push(line);
+  if (lines.length > WAITING) lines.shift();
+}
+
+/** @param {{ session: number } | null} member */
+function isOwn(member) {
+  return member !== null && member.session === client.welcome?.session;
+}
+
 client.on("state", (state) => {
   document.documentElement.dataset.state = state;
   if (state === "playing") hud.notice(null);
@@ -77,8 +108,33 @@ client.on("close", ({ reason, retry }) => {
 });
 
 client.on("error", ({ code, message }) => {
-  if (client.state === "joining") hud.notice(`Not let in: ${message}.`, { label: "Try again", act: () => location.reload() });
-  else console.warn(code, message);
+  if (client.state !== "joining") return console.warn(code, message);
+  const ways = [{ label: "Try again", act: () => location.reload() }];
+  if (code === "RoomNotFound" && location.search) ways[0] = { label: "To the lobby", act: () => location.assign("/") };
+  if (code === "RoomFull" && !watching) ways.push({ label: "Watch", act: () => (location.search += "&spectate") });
+  hud.notice(`Not let in: ${message}.`, ...ways);
+});
+
+client.on("welcome", ({ code }) => {
+  if (code === null || !parameters.has("private")) return;
+  parameters.delete("private");
+  // A reload comes back, and the address is what others come in by.
+  history.replaceState(null, "", `?code=${encodeURIComponent(code)}`);
+  chat.note(`A private room: its code is ${code}, and this page's address lets others in`);
+});
+
+client.on("message", ({ from, content }) => {
+  // Anyone may say anything there: what is no line of chat is for somebody else.
+  if (typeof content?.text !== "string") return;
+  soon(() => {
+    const ship = ships.find(({ seat, name }) => seat === from?.seat && name === from.name);
+    chat.line({ name: from?.name ?? "the host", hue: ship?.hue ?? null, own: isOwn(from) }, content.text);
+  });
+});
+
+client.on("presence", ({ channel, scope, member, here }) => {
+  if (scope !== "room" || channel !== "main" || isOwn(member)) return;
+  soon(() => chat.note(`${member.name} ${here ? "joined" : "left"}`));
 });
 
 client.on("snapshot", () => {
@@ -87,14 +143,15 @@ client.on("snapshot", () => {
 });
 
 client.on("event", ({ name, value }) => {
-  // What nobody sees is not kept for when the page is shown again.
-  if (document.hidden) return;
+  // What nobody sees is not kept for when the page is shown again, nor what was missed in a match that is yet to be shown.
+  if (document.hidden || !ships.length) return;
   if (name === "Hit") effects.hit(value.x, value.y, pilot(value.by).hue);
   if (name === "Wreck") {
     const distance = Math.hypot(value.x - scene.camera.x, value.y - scene.camera.y);
     effects.wreck(value.x, value.y, pilot(value.seat).hue, Math.max(0, 1 - distance / 600));
     hud.wrecked(pilot(value.by), pilot(value.seat));
   }
+  if (name === "Taunted") effects.say(value.seat, GESTURES[value.gesture] ?? value.gesture);
   if (name === "Pickup") {
     const ship = ships.find(({ seat }) => seat === value.seat);
     if (ship) effects.pickup(ship.x, ship.y, value.kind === "Repair" ? 140 : 48);
@@ -119,6 +176,7 @@ function frame(now) {
   ships = scene.ships(client.replica, motion, tick, client.seat);
   scene.draw(client.replica, motion, tick, ships, effects, controls.pointer, seconds);
   scene.drawMap(map, ships, client.replica);
+  if (client.replica.tick) lines.splice(0).forEach((show) => show());
   hud.frame();
   hud.health(client, ships.length);
   const own = ships.find((ship) => ship.own);

@@ -250,3 +250,30 @@ export function readRecord(shape, bytes) {
   reader.end();
   return object;
 }
+
+/**
+ * What has this name in the schema, and its place there.
+ * @template T
+ * @param {string} what
+ * @param {T[]} list
+ * @param {string} name
+ * @param {(item: T) => Shape} shape
+ */
+export function named(what, list, name, shape) {
+  const index = list.findIndex((item) => shape(item).name === name);
+  if (index < 0) throw new RangeError(`${what} \`${name}\` is not in the schema`);
+  return { index, found: list[index] };
+}
+
+/**
+ * What has this place in the schema.
+ * @template T
+ * @param {string} what
+ * @param {T[]} list
+ * @param {number} index
+ */
+export function at(what, list, index) {
+  const found = list[index];
+  if (!found) throw new WireError(`${what} ${index} is not in the schema`);
+  return found;
+}

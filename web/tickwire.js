@@ -10,101 +10,107 @@
  *   for (const { slot, x, y } of client.replica.rows("Position")) draw(slot, x, y);
  *   client.send({ x: 1, fire: true });
  * });
+ * client.on("message", ({ from, content }) => print(from?.name, content));
+ * client.publish("hello");
  * ```
  *
- * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows.
- * A room that is refused for now is asked for again when the relay says. Handlers that are attached right after it was made miss
- * nothing. Events:
+ * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows: into the
+ * room that it was in, to its seat if that is still held, and if the room is gone, to where it went at first. A room that is refused for now is
+ * asked for again when the relay says. What it hears, it hears again after that; what it said is sent again until it is answered. Handlers that
+ * are attached right after it was made miss nothing. Events:
  *
  * | name | value | when |
  * |---|---|---|
- * | `state` | `"connecting"`, `"authenticating"`, `"joining"`, `"playing"`, `"waiting"`, `"closed"` | it changes |
+ * | `state` | `"connecting"`, `"authenticating"`, `"lobby"`, `"joining"`, `"playing"`, `"waiting"`, `"closed"` | it changes |
  * | `welcome` | the room's {@link Welcome} | it is in the room |
  * | `snapshot` | `{ tick }` | the replica is that of a new tick |
  * | `event` | `{ tick, name, value }` | the game says something |
- * | `error` | `{ code, message, retryMs }` | the relay refused something, or sent what can't be read (`"Malformed"`) |
+ * | `message` | `{ number, from, scope, channel, to, content }` | someone says something: in a channel, or `to` these seats or the `"host"`; `from` null: the embedder |
+ * | `presence` | `{ scope, channel, member, here }` | someone came to a channel, or went |
+ * | `subscribed` | `{ scope, channel, members, count }` | a channel is heard from now on |
+ * | `unsubscribed` | `{ scope, channel }` | it is heard no more |
+ * | `rooms` | the rooms that are watched, by name | they changed |
+ * | `host` | a seat or null | the room has another host |
+ * | `lost` | `{ received }` | after a reconnection: the room no longer had all that was said after that number |
+ * | `error` | `{ code, message, retryMs }` | the relay refused something that no promise stands for, or sent what can't be read (`"Malformed"`) |
  * | `close` | `{ code, reason, retry }` | the connection ended |
+ *
+ * Promises that are rejected are so with a {@link Refusal}, or with a `TypeError` or `RangeError` for what can't be said; it is no fault to ignore
+ * them.
  * @module
  */
 
 import { WireError } from "./bytes.js";
-import { closeReason, mayRetry } from "./close.js";
+import { Channels } from "./client/channels.js";
+import { Connection } from "./client/connection.js";
+import { Destination } from "./client/destination.js";
+import { Errands } from "./client/errands.js";
+import { Listings } from "./client/listings.js";
+import { Match } from "./client/match.js";
 import * as messages from "./messages.js";
-import { readRecord, writeRecord } from "./schema.js";
-import { GapError, Replica } from "./snapshot.js";
+import { at, named, readRecord, writeRecord } from "./schema.js";
 
+export { Refusal } from "./client/answers.js";
 export { Replica } from "./snapshot.js";
 
-/** @typedef {import("./messages.js").Welcome} Welcome */
-/** @typedef {"connecting" | "authenticating" | "joining" | "playing" | "waiting" | "closed"} State */
+/** @typedef {import("./messages/server.js").Welcome} Welcome */
+/** @typedef {import("./messages/server.js").ServerMessage} ServerMessage */
+/** @typedef {import("./messages/rooms.js").Target} Target */
+/** @typedef {import("./messages/rooms.js").Role} Role */
+/** @typedef {import("./messages/rooms.js").Scope} Scope */
+/** @typedef {import("./messages/rooms.js").Wanted} Wanted */
+/** @typedef {import("./messages/client.js").Resume} Resume */
+/** @typedef {"connecting" | "authenticating" | "lobby" | "joining" | "playing" | "waiting" | "closed"} State */
 /**
  * @typedef {object} Options
  * @property {string} url Such as `ws://127.0.0.1:7777`.
  * @property {string} token What the relay's authenticator knows the player by.
- * @property {string} room The room's name.
- * @property {Uint8Array | null} [resume] A token of an earlier welcome, to take its seat up again.
+ * @property {string} [room] The room's name: short for `target: { room }`.
+ * @property {Target} [target] Where to. Without it and a room the client stays in the lobby until it is told to {@link Client.join}.
+ * @property {Role} [role] As what; a player if nothing is said.
+ * @property {Resume | null} [resume] An earlier client's {@link Client.resume}, to take its seat up again.
  * @property {typeof globalThis.WebSocket} [WebSocket]
  * @property {() => number} [now] Milliseconds from some start.
  * @property {() => number} [random] From 0 to 1.
  */
 
-// All in milliseconds.
-const PROBE_EVERY = 1000;
-const RESYNC_EVERY = 500;
-const FIRST_WAIT = 100;
-const LONGEST_WAIT = 5000;
-/** Without anything from the relay, which answers probes and sends snapshots (scripts don't see its pings). */
-const SILENCE = 10_000;
-/** Probes to choose from: the one with the shortest round trip says most about the room's clock. */
-const SAMPLES = 8;
-/** Inputs for one tick: one steers, a few more are a key pressed and released. A page that wakes up answers a heap of snapshots at once. */
-const INPUTS_A_TICK = 4;
-
 export class Client {
   /** @type {State} */
   state = "connecting";
-  /** @type {Welcome | null} The room's last welcome. */
-  welcome = null;
-  /** The room's state; empty before the first snapshot. */
-  replica = new Replica({ components: [], input: { name: "", fields: [] }, events: [], messages: [], requests: [] });
-  /** What was counted since the client was made. */
-  stats = { bytes: 0, snapshots: 0, hashChecks: 0, hashMismatches: 0, resyncs: 0, reconnects: 0, snapshotAt: 0 };
-  /** Milliseconds of the last probe's round trip, or null. */
-  roundTripMs = /** @type {number | null} */ (null);
+  /** @type {number | null} The seat of the room's host. */
+  host = null;
 
-  #options;
+  #token;
   /** @type {Map<string, Set<(value: any) => void>>} */
   #handlers = new Map();
-  /** @type {WebSocket | null} */
-  #socket = null;
-  /** @type {Uint8Array | null} */
-  #resume;
-  #sequence = 0;
-  /** How many inputs were sent for the newest tick that had one. */
-  #inputs = { tick: 0, count: 0 };
-  #attempts = 0;
-  #nonce = 0;
-  /** @type {{ nonce: number, sent: number } | null} */
-  #probe = null;
-  /** @type {{ trip: number, at: number, tick: number }[]} */
-  #samples = [];
-  #resyncAsked = -Infinity;
-  #heard = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #retry;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #beat;
+  #connection;
+  #match;
+  #errands;
+  #channels;
+  #listings;
+  #destination;
+  /** Until a room that was refused for now is asked for again. */
+  #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
 
   /** @param {Options} options */
   constructor(options) {
-    this.#options = {
-      WebSocket: globalThis.WebSocket,
-      now: () => performance.now(),
-      random: Math.random,
-      ...options,
-    };
-    this.#resume = options.resume ?? null;
-    this.#connect();
+    const { url, token, WebSocket = globalThis.WebSocket, now = () => performance.now(), random = Math.random } = options;
+    this.#token = token;
+    const { room, target = room === undefined ? null : { room }, role = "player", resume = null } = options;
+    this.#destination = new Destination(target, role, resume);
+    const send = (/** @type {Uint8Array} */ bytes) => this.#send(bytes);
+    this.#match = new Match(send, now);
+    this.#errands = new Errands(send, random);
+    this.#channels = new Channels(send);
+    this.#listings = new Listings(send, (rooms) => this.#emit("rooms", rooms));
+    this.#connection = new Connection({ url, WebSocket, now, random }, {
+      connecting: () => this.#enter("connecting"),
+      opened: () => this.#opened(),
+      heard: (message) => this.#handle(message),
+      beat: () => this.#beat(),
+      lost: (close) => this.#lost(close),
+      malformed: (message) => this.#emit("error", { code: "Malformed", message, retryMs: null }),
+    });
   }
 
   /**
@@ -118,237 +124,297 @@ export class Client {
     return () => handlers.delete(handler);
   }
 
-  /** The player's seat, or null. */
+  /** The room's last welcome; null before the first. */
+  get welcome() {
+    return this.#match.welcome;
+  }
+
+  /** The room's state; empty before the first snapshot. */
+  get replica() {
+    return this.#match.replica;
+  }
+
+  /** What was counted since the client was made. */
+  get stats() {
+    return { ...this.#match.stats, bytes: this.#connection.bytes };
+  }
+
+  /** The player's seat; null outside a room, and for a spectator. */
   get seat() {
     return this.welcome?.seat ?? null;
   }
 
+  /** What takes the seat up again for another client of the same player, such as the page's next; null without a seat. @type {Resume | null} */
+  get resume() {
+    return this.#destination.resume;
+  }
+
+  /** Milliseconds of the last probe's round trip, or null. */
+  get roundTripMs() {
+    return this.#match.clock.roundTripMs;
+  }
+
   /** The room's tick now, with its fraction: an estimate from probes, the last snapshot's before the first. */
   serverTick() {
-    if (!this.#samples.length || !this.welcome) return this.replica.tick;
-    const best = this.#samples.reduce((best, sample) => (sample.trip < best.trip ? sample : best));
-    return best.tick + ((this.#options.now() - best.at) / 1000) * this.welcome.tickRate;
+    return this.#match.tick();
   }
 
   /**
    * Sends what the player wants for the next tick that can run with it. Fields that are left out are 0, false or empty.
    * @param {Record<string, unknown>} input
-   * @returns {number | null} The input's sequence; null if it was not sent: outside the room, before its first snapshot, and beyond
+   * @returns {number | null} The input's sequence; null if it was not sent: without a seat, before the room's first snapshot, and beyond
    *   four inputs for one tick.
    */
   send(input) {
-    // Only the first snapshot tells the room's tick and where a seat that was taken over has counted to.
-    if (this.state !== "playing" || !this.welcome || !this.replica.tick) return null;
-    const record = writeRecord(this.welcome.schema.input, input);
-    const trip = ((this.roundTripMs ?? 0) / 2000) * this.welcome.tickRate;
-    const tick = Math.floor(this.serverTick() + trip) + 1;
-    if (tick !== this.#inputs.tick) this.#inputs = { tick, count: 0 };
-    if (this.#inputs.count === INPUTS_A_TICK) return null;
-    this.#inputs.count += 1;
-    this.#sequence += 1;
-    this.#send(messages.input(this.#sequence, tick, this.replica.tick, record));
-    return this.#sequence;
+    return this.state === "playing" ? this.#match.play(input) : null;
   }
 
-  /** Gives the seat up and closes. */
+  /**
+   * Hears a channel from now on, after what was said in it before as far as the relay has it. A room's is heard in the next room if the client is
+   * in none yet.
+   * @param {string} channel
+   * @param {{ scope?: Scope }} [options]
+   * @returns Who hears it; the first 256.
+   */
+  subscribe(channel, { scope = "room" } = {}) {
+    return this.#channels.subscribe(scope, channel);
+  }
+
+  /**
+   * @param {string} channel
+   * @param {{ scope?: Scope }} [options]
+   */
+  unsubscribe(channel, { scope = "room" } = {}) {
+    return this.#channels.unsubscribe(scope, channel);
+  }
+
+  /**
+   * Says something in a channel, or to seats or the host of the room: bytes, or what JSON can say, of 2,048 bytes at most. It is sent again after a
+   * lost connection. Resolves when it has arrived.
+   * @param {unknown} content
+   * @param {{ channel?: string, scope?: Scope, to?: number[] | "host" }} [options]
+   * @returns {Promise<void>}
+   */
+  publish(content, { channel = messages.DEFAULT_CHANNEL, scope = "room", to } = {}) {
+    if (to === undefined) return this.#errands.run(scope, (id) => messages.publish(id, { scope, channel, to: null }, content));
+    return this.#errands.run("room", (id) => messages.publish(id, { scope: "room", channel: null, to }, content));
+  }
+
+  /**
+   * Says something to the game: a message of its schema, by its name and fields. It is sent again after a lost connection. Resolves when it has
+   * arrived.
+   * @param {string} name
+   * @param {Record<string, unknown>} [fields]
+   * @returns {Promise<void>}
+   */
+  tell(name, fields = {}) {
+    return this.#errands.run("room", (id) => {
+      const { index, found } = named("message", this.replica.schema.messages, name, (shape) => shape);
+      return messages.tell(id, index, writeRecord(found, fields));
+    });
+  }
+
+  /**
+   * Asks the game something: a request of its schema, by its name and fields. Resolves with the fields of the reply, which may come after a lost
+   * connection.
+   * @param {string} name
+   * @param {Record<string, unknown>} [fields]
+   * @returns {Promise<Record<string, import("./schema.js").Value>>}
+   */
+  request(name, fields = {}) {
+    return this.#errands.run("room", (id) => {
+      const { index, found } = named("request", this.replica.schema.requests, name, ({ request }) => request);
+      return messages.request(id, index, writeRecord(found.request, fields));
+    });
+  }
+
+  /** The relay's rooms that are open to all, of a kind and with labels if that is said. @param {Wanted} [wanted] */
+  listRooms(wanted = {}) {
+    return this.#listings.list(wanted);
+  }
+
+  /**
+   * Tells by the event `rooms` which these are, now and whenever that changes; in place of those that were watched before. Returns what ends it.
+   * @param {Wanted} [wanted]
+   */
+  watchRooms(wanted = {}) {
+    return this.#listings.watch(wanted);
+  }
+
+  /**
+   * Goes there, out of the room that the client is in. Throws what a target that can't be said is at fault for, and stays.
+   * @param {Target} target
+   * @param {{ role?: Role }} [options]
+   */
+  join(target, { role = "player" } = {}) {
+    if (this.state === "closed") return;
+    const destination = new Destination(target, role, null);
+    clearTimeout(this.#retry);
+    this.#giveUp();
+    if (this.welcome) this.#channels.leave();
+    this.#errands.leave();
+    this.#destination = destination;
+    this.host = null;
+    this.#match.leave();
+    if (this.#isUp) this.#ask();
+  }
+
+  /** Gives the seat up, or the wait for one, and closes. */
   leave() {
-    if (this.state === "playing") this.#send(messages.leave());
+    this.#giveUp();
     this.close();
   }
 
   /** Closes for good; the seat is held for a while unless the player left. */
   close() {
-    // Without a code: 1000 says that the player left.
-    this.#drop()?.close();
-    this.#enter("closed");
+    this.#connection.close();
+    this.#end();
   }
 
-  #connect() {
-    const socket = new this.#options.WebSocket(this.#options.url, messages.SUBPROTOCOL);
-    this.#socket = socket;
-    this.#heard = this.#options.now();
-    this.#beat = setInterval(() => this.#check(), PROBE_EVERY);
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
-      this.#heard = this.#options.now();
-      this.#send(messages.auth(this.#options.token));
-      this.#enter("authenticating");
-    };
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => this.#lost(code, reason);
-    // The close that follows says it all; outside browsers an error that nobody listens to ends the program.
-    socket.onerror = () => {};
-    this.#enter("connecting");
+  /** Leaves the room, or ends the wait for one. */
+  #giveUp() {
+    if (this.#destination.isAwaited || this.state === "playing") this.#send(messages.leave());
   }
 
-  /** @param {ArrayBuffer | string} data */
-  #receive(data) {
-    const socket = this.#socket;
-    this.#heard = this.#options.now();
-    try {
-      if (typeof data === "string") throw new WireError("text on a binary session");
-      this.stats.bytes += data.byteLength;
-      for (const message of messages.readMessages(new Uint8Array(data))) {
-        this.#handle(message);
-        // A handler may have closed the client: what is left of the message is for nobody.
-        if (this.#socket !== socket) return;
-      }
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      this.#drop()?.close();
-      this.#lost(1006, error.message);
-      this.#emit("error", { code: "Malformed", message: error.message, retryMs: null });
-    }
+  /** Whether the relay has accepted the token and listens. */
+  get #isUp() {
+    return this.state === "lobby" || this.state === "joining" || this.state === "playing";
   }
 
-  /** @param {import("./messages.js").ServerMessage} message */
+  #opened() {
+    this.#send(messages.auth(this.#token));
+    this.#enter("authenticating");
+  }
+
+  /** @param {ServerMessage} message */
   #handle(message) {
+    // What a room said before it heard that the client has left is not of the next one.
+    if (this.state !== "playing" && isOfRoom(message)) return;
+    const { type, ...value } = message;
     switch (message.type) {
       case "accepted":
-        this.#send(messages.join(this.#options.room, this.#resume));
-        return this.#enter("joining");
+        return this.#accepted();
       case "welcome":
-        return this.#enterRoom(message.welcome);
+        return this.#welcomed(message.welcome);
       case "snapshot":
-        return this.#snapshot(message.body);
+        if (this.#match.snapshot(message.body)) this.#emit("snapshot", { tick: this.replica.tick });
+        return;
       case "event": {
-        const shape = this.replica.schema.events[message.event];
-        if (!shape) throw new WireError(`event ${message.event} is not in the schema`);
-        return this.#emit("event", { tick: message.tick, name: shape.name, value: readRecord(shape, message.record) });
+        const shape = at("event", this.replica.schema.events, message.event);
+        const value = readRecord(shape, message.record);
+        if (this.#destination.count(message.number)) this.#emit("event", { tick: message.tick, name: shape.name, value });
+        return;
       }
+      case "message": {
+        const { received } = this.#destination;
+        const isNew = message.channel === null ? message.number > received : this.#channels.hear(message, received);
+        if (message.scope === "room") this.#destination.count(message.number);
+        if (isNew) this.#emit("message", value);
+        return;
+      }
+      case "reply": {
+        const { reply } = at("request", this.replica.schema.requests, message.request);
+        this.#errands.answered(message.id, readRecord(reply, message.record));
+        return void this.#destination.count(message.number);
+      }
+      case "acked":
+        return this.#errands.answered(message.id, undefined);
+      case "subscribed":
+        this.#channels.subscribed(message);
+        return this.#emit("subscribed", value);
+      case "unsubscribed":
+        this.#channels.unsubscribed(message);
+        return this.#emit("unsubscribed", value);
+      case "presence":
+        return this.#emit("presence", value);
+      case "rooms":
+        return this.#listings.take(message);
+      case "host":
+        this.host = message.host;
+        return this.#emit("host", message.host);
       case "error":
-        if (message.code === "ResumeRefused" && this.state === "joining") {
-          this.#resume = null;
-          return this.#send(messages.join(this.#options.room, null));
-        }
-        if (this.state === "joining" && message.retryMs !== null) {
-          this.#retry = setTimeout(() => this.#send(messages.join(this.#options.room, this.#resume)), message.retryMs);
-        }
-        return this.#emit("error", { code: message.code, message: message.message, retryMs: message.retryMs });
+        return this.#refused(message);
       case "probe":
         return this.#send(messages.probeReply(message.nonce, this.replica.tick));
       case "probeReply":
-        return this.#clock(message);
+        return this.#match.clock.take(message, this.state === "playing" && this.welcome ? this.welcome.tickRate : null);
     }
+  }
+
+  #accepted() {
+    this.#channels.accept();
+    this.#errands.open("relay");
+    this.#listings.accept();
+    this.#ask();
+  }
+
+  /** Asks for the room, if there is one to ask for. */
+  #ask() {
+    const join = this.#destination.ask();
+    if (!join) return this.#enter("lobby");
+    this.#send(join);
+    this.#enter("joining");
   }
 
   /** @param {Welcome} welcome */
-  #enterRoom(welcome) {
-    if (this.welcome) this.stats.reconnects += 1;
-    if (!this.#resume) this.#sequence = 0;
-    this.welcome = welcome;
-    this.replica = new Replica(welcome.schema);
-    this.#resume = welcome.resume;
-    this.#attempts = 0;
-    this.#samples = [];
-    this.#resyncAsked = -Infinity;
-    this.#ask();
+  #welcomed(welcome) {
+    const { received } = this.#destination;
+    const { resumed, same } = this.#destination.reach(welcome);
+    this.host = welcome.host;
+    this.#connection.reached();
+    this.#match.enter(welcome, resumed);
+    this.#channels.enter(resumed, same);
+    if (!resumed) this.#errands.leave();
+    this.#errands.open("room");
     this.#enter("playing");
     this.#emit("welcome", welcome);
+    if (welcome.lost) this.#emit("lost", { received });
   }
 
-  /** @param {Uint8Array} body */
-  #snapshot(body) {
-    try {
-      const { fresh, hashMatched } = this.replica.apply(body);
-      if (!fresh) return;
-      this.stats.snapshots += 1;
-      this.stats.snapshotAt = this.#options.now();
-      if (hashMatched !== null) this.stats.hashChecks += 1;
-      if (hashMatched === false) {
-        this.stats.hashMismatches += 1;
-        this.#resync(null, true);
-      }
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      const gap = error instanceof GapError;
-      return this.#resync(gap && this.replica.tick ? this.replica.tick : null, !gap);
+  /** @param {import("./messages/server.js").ErrorReply} error */
+  #refused(error) {
+    const { code, message, retryMs } = error;
+    if (this.#errands.refused(error)) return;
+    if (this.#destination.isAwaited) {
+      if (this.#destination.refuse(code)) return this.#ask();
+      if (retryMs !== null) this.#retry = setTimeout(() => this.#ask(), retryMs);
     }
-    // A seat taken over from another client of the same player has counted on.
-    for (const { seat, sequence } of this.replica.rows("Seat")) {
-      if (seat === this.seat) this.#sequence = Math.max(this.#sequence, sequence);
+    if (code === "NoChannel" || (code === "Forbidden" && this.state === "playing")) {
+      if (this.#channels.refused(error)) return;
     }
-    this.#emit("snapshot", { tick: this.replica.tick });
+    this.#emit("error", { code, message, retryMs });
   }
 
-  /**
-   * @param {number | null} base
-   * @param {boolean} desync
-   */
-  #resync(base, desync) {
-    const now = this.#options.now();
-    if (now < this.#resyncAsked + RESYNC_EVERY) return;
-    this.#resyncAsked = now;
-    this.stats.resyncs += 1;
-    this.#send(messages.resync(base, desync));
+  /** @param {{ code: number, reason: string, retry: boolean }} close */
+  #lost(close) {
+    this.#shut();
+    if (close.retry) this.#enter("waiting");
+    else this.#end();
+    this.#emit("close", close);
   }
 
-  /** Gives the connection up if it has been silent for long, and probes it if it is up. */
-  #check() {
-    const now = this.#options.now();
-    if (now - this.#heard > SILENCE) {
-      this.#drop()?.close();
-      return this.#lost(1006, "");
-    }
-    // On a slow route the answer to the last probe is still on its way; one that was dropped is not waited for forever.
-    const waiting = this.#probe && now - this.#probe.sent < SILENCE;
-    if (!waiting && (this.state === "joining" || this.state === "playing")) this.#ask();
+  /** A second has passed. */
+  #beat() {
+    if (!this.#isUp) return;
+    for (const part of [this.#match, this.#channels, this.#errands, this.#listings]) part.beat();
   }
 
-  /** Asks for the room's tick. */
-  #ask() {
-    this.#probe = { nonce: this.#nonce, sent: this.#options.now() };
-    this.#send(messages.probe(this.#nonce));
-    this.#nonce = (this.#nonce + 1) >>> 0;
-  }
-
-  /** @param {{ nonce: number, tick: number, phase: number }} reply */
-  #clock({ nonce, tick, phase }) {
-    if (this.#probe?.nonce !== nonce) return;
-    const at = this.#options.now();
-    const trip = at - this.#probe.sent;
-    this.#probe = null;
-    this.roundTripMs = trip;
-    if (this.state !== "playing" || !this.welcome) return;
-    const off = (trip / 2000) * this.welcome.tickRate;
-    const told = tick + phase / 65536 + off;
-    // A reply can be off by half its round trip. More than that, and the room has dropped time: what was known is of no use.
-    if (this.#samples.length && Math.abs(this.serverTick() - told) > off + 1) this.#samples = [];
-    this.#samples.push({ trip, at, tick: told });
-    if (this.#samples.length > SAMPLES) this.#samples.shift();
-  }
-
-  /**
-   * @param {number} code
-   * @param {string} reason
-   */
-  #lost(code, reason) {
-    this.#drop();
-    const retry = mayRetry(code);
-    // Before anyone is told, so that a handler can call it off by closing the client.
-    if (retry) {
-      const cap = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempts++);
-      this.#retry = setTimeout(() => this.#connect(), this.#options.random() * cap);
-    }
-    this.#enter(retry ? "waiting" : "closed");
-    this.#emit("close", { code, reason: reason || closeReason(code), retry });
-  }
-
-  /** Lets go of the connection and all that waits for it. */
-  #drop() {
-    clearInterval(this.#beat);
+  /** Nothing is heard or said until the next connection. */
+  #shut() {
     clearTimeout(this.#retry);
-    this.#probe = null;
-    const socket = this.#socket;
-    this.#socket = null;
-    // Its errors stay taken care of.
-    if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
-    return socket;
+    for (const part of [this.#destination, this.#channels, this.#errands, this.#listings, this.#match.clock]) part.shut();
+  }
+
+  /** Nothing comes any more. */
+  #end() {
+    this.#shut();
+    for (const part of [this.#channels, this.#errands, this.#listings]) part.close();
+    this.#enter("closed");
   }
 
   /** @param {Uint8Array} bytes */
   #send(bytes) {
-    if (this.#socket?.readyState === 1) this.#socket.send(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+    this.#connection.send(bytes);
   }
 
   /** @param {State} state */
@@ -365,4 +431,10 @@ export class Client {
   #emit(name, value) {
     this.#handlers.get(name)?.forEach((handler) => handler(value));
   }
+}
+
+/** Whether only who is in a room hears this. @param {ServerMessage} message */
+function isOfRoom(message) {
+  if ("scope" in message) return message.scope === "room";
+  return message.type === "snapshot" || message.type === "event" || message.type === "reply" || message.type === "host";
 }

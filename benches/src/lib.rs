@@ -1,5 +1,7 @@
-//! What the benches share: an arena of just so many entities, with players who steer; irregular motion; and relays under load.
+//! What the benches share: an arena of just so many entities, with players who steer; irregular motion; relays under
+//! load; and relays that many come to and go from.
 
+pub mod churn;
 pub mod load;
 mod motion;
 

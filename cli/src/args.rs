@@ -85,6 +85,15 @@ pub(crate) struct HostArgs {
     /// Seats of each room
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = positive::<u16>(65_535))]
     pub(crate) seats: u16,
+    /// Rooms that players may create beside these
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub(crate) player_rooms: u32,
+    /// Spectators of each room
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub(crate) spectators: u32,
+    /// Ticks by which spectators see everything later
+    #[arg(long, value_name = "TICKS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub(crate) spectator_delay: u32,
     /// Seconds that the seat of a lost connection is held
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) seat_hold: u64,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickwire::{Config, Priors, Relay, SimOptions, Tls};
+use tickwire::{Config, Priors, Relay, RoomOptions, SimOptions, Tls};
 use tickwire_client::Trust;
 use tickwire_client::bots::{self, BotTokens, BotsOptions, Progress};
 use tokio::net::TcpListener;
@@ -30,18 +30,25 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
         builder = builder.authenticator(players);
         tokens = bots;
     }
-    let relay = builder.build()?;
+    let room_options = RoomOptions {
+        spectators: args.spectators as usize,
+        spectator_delay: args.spectator_delay,
+        ..RoomOptions::default()
+    };
+    let relay = program.offer(game, builder, &sim_options(&args, 0, None), &room_options).build()?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let rooms = args.rooms.names();
     let players = args.players.unwrap_or(args.bots.div_ceil(rooms.len()) as u32);
     let priors = args.priors.as_deref().map(|file| program.priors(file, &(game.schema)())).transpose()?;
     for (index, room) in (0..).zip(&rooms) {
-        (game.open)(&relay, room, players, sim_options(&args, seed.wrapping_add(index), priors.clone()))?;
+        let sim = sim_options(&args, seed.wrapping_add(index), priors.clone());
+        (game.open)(&relay, room, players, (sim, room_options.clone()))?;
     }
 
     if let Some(tls) = &tls {
         reload_on_hangup(tls.clone());
     }
+    let interrupted = interrupted();
     println!("{}", url(program, tls.is_some(), &addr, &args.rooms.room));
     let place = match &*rooms {
         [first, .., last] => format!("{} rooms, {first} to {last}", rooms.len()),
@@ -82,7 +89,7 @@ pub(crate) async fn run(program: &Program, args: HostArgs) -> Result<ExitCode, C
     ));
     let status = tokio::spawn(status::watch(relay.clone()));
     let shutdown = async {
-        interrupted().await;
+        interrupted.await;
         stop.send_replace(true);
     };
     let served = match tls {
@@ -154,7 +161,7 @@ fn config(args: &HostArgs) -> Config {
     Config {
         seat_hold: Duration::from_secs(args.seat_hold),
         connections: args.connections as usize,
-        rooms: args.rooms.rooms as usize,
+        rooms: (args.rooms.rooms + args.player_rooms) as usize,
         workers: args.workers.map_or(default.workers, |workers| workers as usize),
         ..default
     }
@@ -180,20 +187,22 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<
     }
 }
 
-/// Waits for Ctrl-C, or for the system to end the program.
-pub(crate) async fn interrupted() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Ready when Ctrl-C is pressed or the system ends the program, from the call on.
+pub(crate) fn interrupted() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+    let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    #[cfg(unix)]
+    let interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+    async {
+        #[cfg(unix)]
+        if let (Ok(mut terminated), Ok(mut interrupted)) = (terminated, interrupted) {
             tokio::select! {
                 biased;
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
             }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = interrupt.await;
 }

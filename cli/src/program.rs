@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
-use tickwire::{Game, OpenError, Page, Priors, Relay, Sim, SimOptions};
+use tickwire::{
+    Game, OpenError, Page, Plan, Priors, Relay, RelayBuilder, Relayed, RoomHandle, RoomOptions, Sim, SimOptions,
+};
 use tickwire_client::bots::{AnyBrain, Brain};
 use tickwire_protocol::Schema;
 use tracing_subscriber::EnvFilter;
@@ -22,13 +24,23 @@ pub struct Program {
     pages: Vec<Page>,
 }
 
-type OpenRoom = Box<dyn Fn(&Relay, &str, u32, SimOptions) -> Result<(), OpenError> + Send + Sync>;
+type OpenRoom =
+    Box<dyn Fn(&Relay, &str, u32, (SimOptions, RoomOptions)) -> Result<RoomHandle, OpenError> + Send + Sync>;
+type OfferRooms = Box<dyn Fn(RelayBuilder, SimOptions, RoomOptions) -> RelayBuilder + Send + Sync>;
+/// Ticks a second of a room without a game: a message waits for 8 ms on average.
+const RELAYED_RATE: u32 = 60;
+
+/// How many players a room is laid out for if who creates it does not say.
+const PLAYERS: u32 = 12;
+
 type MakeBrain = Arc<dyn Fn(u64) -> Box<dyn AnyBrain> + Send + Sync>;
 
 /// A game and who plays it.
 pub(crate) struct KnownGame {
     pub(crate) name: &'static str,
     pub(crate) open: OpenRoom,
+    /// Lets players create rooms of it.
+    pub(crate) offer: OfferRooms,
     pub(crate) brain: MakeBrain,
     pub(crate) schema: Box<dyn Fn() -> Arc<Schema> + Send + Sync>,
 }
@@ -47,10 +59,20 @@ impl Program {
         brain: impl Fn(u64) -> B + Send + Sync + 'static,
     ) -> Self {
         let game = Arc::new(game);
-        let same = game.clone();
+        let (same, offered) = (game.clone(), game.clone());
         self.games.push(KnownGame {
             name,
-            open: Box::new(move |relay, room, players, options| relay.open(room, game(players), options)),
+            open: Box::new(move |relay, room, players, (sim, options)| {
+                let game = Arc::new(game(players));
+                relay.open_as(room, Plan { game, sim, room: RoomOptions { kind: name.to_owned(), ..options } })
+            }),
+            offer: Box::new(move |builder, sim, room| {
+                let game = offered.clone();
+                builder.kind(name, move |creation| {
+                    let game = Arc::new(game(creation.seats.map_or(PLAYERS, u32::from)));
+                    Ok(Plan { game, sim: sim.clone(), room: room.clone() })
+                })
+            }),
             brain: Arc::new(move |seed| Box::new(brain(seed))),
             schema: Box::new(move || Sim::new(same(1), SimOptions::default()).schema().clone()),
         });
@@ -105,6 +127,24 @@ impl Program {
             None => self.games.first(),
         };
         game.ok_or_else(|| CliError::UnknownGame { name: name.unwrap_or_default().to_owned(), known: known() })
+    }
+
+    /// Lets players create rooms of every game, first of all of `first`, and rooms in which nothing is simulated.
+    pub(crate) fn offer(
+        &self,
+        first: &KnownGame,
+        builder: RelayBuilder,
+        sim: &SimOptions,
+        room: &RoomOptions,
+    ) -> RelayBuilder {
+        let others = self.games.iter().filter(|game| game.name != first.name);
+        let games = std::iter::once(first).chain(others);
+        // Priors are for one game's schema.
+        let plain = SimOptions { priors: None, ..sim.clone() };
+        let builder = games.fold(builder, |builder, game| (game.offer)(builder, plain.clone(), room.clone()));
+        let relayed = SimOptions { tick_rate: RELAYED_RATE, ..plain };
+        let room = room.clone();
+        builder.kind("relayed", move |_| Ok(Plan { sim: relayed.clone(), room: room.clone(), ..Plan::of(Relayed) }))
     }
 
     /// Priors from a file, for a schema.

@@ -18,7 +18,7 @@ pub(crate) async fn run(args: RecordArgs) -> Result<ExitCode, CliError> {
     let id = format!("Recorder.{:x}", rand::random::<u64>());
     let token = args.host.tokens(Duration::from_secs(args.seconds))?.mint(&id, "Recorder");
     let trust = args.host.trust()?;
-    let mut client = Client::new(ClientConfig { url: args.host.url, token, room: args.room })?.trusting(trust);
+    let mut client = Client::new(ClientConfig::new(args.host.url, token, args.room))?.trusting(trust);
     let mut recording: Option<(TraceWriter, Recorder)> = None;
     let mut ticks = 0;
     let mut fault = "nobody answered in time".to_owned();
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: RecordArgs) -> Result<ExitCode, CliError> {
             update = client.next() => update?,
         };
         match update {
-            Some(Update::Joined) if recording.is_none() => {
+            Some(Update::Joined { .. }) if recording.is_none() => {
                 let Some(welcome) = client.welcome() else { continue };
                 let components = welcome.schema.components.iter().map(component).collect();
                 let header = Header { trace: 1, name: welcome.room.clone(), tick_rate: welcome.tick_rate, components };

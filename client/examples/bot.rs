@@ -18,8 +18,7 @@ struct Go {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = ClientConfig { url: "ws://127.0.0.1:7777".into(), token: "walker".into(), room: "lobby".into() };
-    let mut client = Client::new(config)?;
+    let mut client = Client::new(ClientConfig::new("ws://127.0.0.1:7777", "walker", "lobby"))?;
     let mut go = Go { x: 1 };
     while let Some(update) = client.next().await? {
         let tick = match update {
@@ -28,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("{reason}");
                 continue;
             }
-            Update::Joined | Update::Event { .. } => continue,
+            _ => continue,
         };
         let (Some(replica), Some(seat)) = (client.replica(), client.seat()) else { continue };
         let Some(Position { x }) = replica.seat_slot(seat).and_then(|slot| replica.get(slot)) else { continue };

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt as _, SeedableRng as _};
-use tickwire_protocol::{CloseCode, SUBPROTOCOL, SeatId, Sequence, Tick, Welcome, Wire, wire};
+use tickwire_protocol::{
+    Address, CloseCode, Content, MessageId, SUBPROTOCOL, Scope, SeatId, Sequence, Tick, Wanted, Welcome, Wire, wire,
+};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -19,7 +21,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::backoff::Backoff;
 use crate::replica::Replica;
-use crate::session::{ClientConfig, Counts, Session, Update};
+use crate::session::{ClientConfig, Counts, Session, TalkError, Update};
 use crate::trust::Trust;
 
 /// For a connection to come up. A relay that needs longer is not there.
@@ -86,7 +88,8 @@ impl Client {
         Self::with_seed(config, rand::rng().random())
     }
 
-    /// The same with randomness (the backoff's) that can be repeated.
+    /// The same with randomness (the backoff's and the ids') that can be repeated. Two clients that play as one player, also one after the
+    /// other, need seeds of their own: a relay takes messages of one id for the same one, said again.
     ///
     /// # Errors
     /// [`ClientError::Url`], [`ClientError::NoTls`].
@@ -99,12 +102,13 @@ impl Client {
             _ => return Err(ClientError::Url(config.url)),
         }
         let now = Instant::now();
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
         Ok(Self {
-            session: Session::new(config, now),
+            session: Session::new(config, rng.random(), now),
             trust: Trust::default(),
             link: Link::Waiting { until: now },
             backoff: Backoff::default(),
-            rng: ChaCha12Rng::seed_from_u64(seed),
+            rng,
         })
     }
 
@@ -115,14 +119,17 @@ impl Client {
     }
 
     /// What happens next. Connects, and connects again after a lost connection, for as long as the relay's close code allows. None
-    /// after [`Client::leave`].
+    /// after [`Client::leave`], and after the error.
     ///
     /// # Errors
     /// [`ClientError::Closed`]: the relay does not want this client.
     pub async fn next(&mut self) -> Result<Option<Update>, ClientError> {
         loop {
-            if let Some(update) = self.session.poll_update() {
-                if update == Update::Joined {
+            // What was not heard before the end, such as that the connection is lost and will be tried again, is so no more.
+            if !matches!(self.link, Link::Over)
+                && let Some(update) = self.session.poll_update()
+            {
+                if matches!(update, Update::Joined { .. }) {
                     self.backoff.reset();
                 }
                 return Ok(Some(update));
@@ -148,8 +155,8 @@ impl Client {
         }
     }
 
-    /// Sends what the player wants for the next tick that can run with it. The input's sequence; none if it was not sent: outside a room,
-    /// before its first snapshot, and beyond four inputs for one tick.
+    /// Sends what the player wants for the next tick that can run with it. The input's sequence; none if it was not sent: without a seat in
+    /// a room, before its first snapshot, and beyond four inputs for one tick.
     pub async fn send<I: Wire>(&mut self, input: &I) -> Option<Sequence> {
         self.send_record(wire::to_record(input).into()).await
     }
@@ -159,6 +166,69 @@ impl Client {
         let sequence = self.session.input(Instant::now(), record)?;
         self.flush().await;
         Some(sequence)
+    }
+
+    /// Hears a channel from now on, and after every reconnection. [`Update::Subscribed`] says that it is so; what the channel still has
+    /// comes after it, but what has come before only if the channel began anew. A room's default channel is heard without asking.
+    ///
+    /// # Errors
+    /// [`TalkError::Invalid`].
+    pub async fn subscribe(&mut self, scope: Scope, channel: impl Into<String>) -> Result<(), TalkError> {
+        self.session.subscribe(scope, channel.into())?;
+        self.flush().await;
+        Ok(())
+    }
+
+    /// Hears a channel no more.
+    ///
+    /// # Errors
+    /// [`TalkError::Invalid`].
+    pub async fn unsubscribe(&mut self, scope: Scope, channel: impl Into<String>) -> Result<(), TalkError> {
+        self.session.unsubscribe(scope, channel.into())?;
+        self.flush().await;
+        Ok(())
+    }
+
+    /// Says something to others, who hear an [`Update::Message`]. It is said when the relay listens, and again after every reconnection until
+    /// it is answered, in order: by [`Update::Acked`], or [`Update::Refused`] with its id. What was said in a room is given up by
+    /// [`Update::Abandoned`] when the seat is lost.
+    ///
+    /// # Errors
+    /// [`TalkError::Invalid`], [`TalkError::TooMany`].
+    pub async fn publish(&mut self, to: Address, content: Content) -> Result<MessageId, TalkError> {
+        let id = self.session.publish(to, content)?;
+        self.flush().await;
+        Ok(id)
+    }
+
+    /// Says something to the game; answered as [`Client::publish`] is.
+    ///
+    /// # Errors
+    /// All of [`TalkError`].
+    pub async fn tell<M: Wire>(&mut self, message: &M) -> Result<MessageId, TalkError> {
+        let id = self.session.tell(message)?;
+        self.flush().await;
+        Ok(id)
+    }
+
+    /// Asks something of the game; answered by [`Update::Reply`], else as [`Client::publish`] is.
+    ///
+    /// # Errors
+    /// All of [`TalkError`].
+    pub async fn request<Q: Wire>(&mut self, request: &Q) -> Result<MessageId, TalkError> {
+        let id = self.session.request(request)?;
+        self.flush().await;
+        Ok(id)
+    }
+
+    /// Asks which rooms there are; answered by [`Update::Rooms`]. With `live` the changes come too, until it is asked without.
+    ///
+    /// # Errors
+    /// [`TalkError::Invalid`].
+    pub async fn list_rooms(&mut self, wanted: Wanted, live: bool) -> Result<(), TalkError> {
+        self.session.list_rooms(wanted, live)?;
+        self.flush().await;
+        Ok(())
     }
 
     /// Gives the seat up and closes in good order.
@@ -189,14 +259,19 @@ impl Client {
         self.session.config()
     }
 
-    /// The room's last welcome.
+    /// The room's last welcome, but for the host: that is the one of now.
     pub fn welcome(&self) -> Option<&Welcome> {
         self.session.welcome()
     }
 
-    /// The player's seat.
+    /// The player's seat; none for a spectator.
     pub fn seat(&self) -> Option<SeatId> {
-        self.welcome().map(|welcome| welcome.seat)
+        self.session.seat()
+    }
+
+    /// The seat of the room's host now.
+    pub fn host(&self) -> Option<SeatId> {
+        self.welcome()?.host
     }
 
     /// The room's state; none before the first welcome.

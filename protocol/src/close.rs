@@ -1,7 +1,7 @@
 //! The one table of close codes: why a connection ends, and whether trying again can help.
 
 /// Why a connection was closed. 1000-1011 are the WebSocket's own, 4400-4503 this protocol's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloseCode {
     /// The client left, or the embedder ended the room in good order.
     Left,
@@ -46,7 +46,7 @@ const TABLE: &[(CloseCode, u16, bool, &str)] = &[
     (CloseCode::Left, 1000, false, "left"),
     (CloseCode::GoingAway, 1001, true, "the server is going away"),
     (CloseCode::Protocol, 1002, false, "the WebSocket protocol was broken"),
-    (CloseCode::Unsupported, 1003, false, "text on a binary session"),
+    (CloseCode::Unsupported, 1003, false, "a message that this subprotocol does not have"),
     (CloseCode::NotUtf8, 1007, false, "a text that is not UTF-8"),
     (CloseCode::TooBig, 1009, false, "the message is too big"),
     (CloseCode::Internal, 1011, true, "internal error"),

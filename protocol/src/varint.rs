@@ -9,6 +9,9 @@ pub enum ReadError {
     /// A varint holds more than 32 bits.
     #[error("an integer is longer than 32 bits")]
     Overlong,
+    /// Text that is not UTF-8.
+    #[error("a text is not UTF-8")]
+    NotUtf8,
     /// Bytes are left over where the form ends.
     #[error("{0} bytes are left over")]
     Trailing(usize),
@@ -110,6 +113,14 @@ impl<'a> Reader<'a> {
     pub fn opaque(&mut self) -> Result<&'a [u8], ReadError> {
         let length = self.varint()?;
         self.bytes(length as usize)
+    }
+
+    /// A length and as many bytes of UTF-8.
+    ///
+    /// # Errors
+    /// As [`Reader::opaque`], and [`ReadError::NotUtf8`].
+    pub fn text(&mut self) -> Result<&'a str, ReadError> {
+        str::from_utf8(self.opaque()?).map_err(|_| ReadError::NotUtf8)
     }
 
     /// Ends the reading.

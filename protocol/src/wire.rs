@@ -227,6 +227,15 @@ impl Options {
         self
     }
 
+    /// The options of a field of this kind that is known only at run time.
+    pub(crate) fn of(kind: &Kind) -> Self {
+        match *kind {
+            Kind::Fixed { min, max, step } => Self::none().range(min, max).step(step),
+            Kind::Angle { bits } => Self::none().angle(bits),
+            _ => Self::none(),
+        }
+    }
+
     fn text_limit(&self) -> u32 {
         self.limit.expect("a field's options are checked for its type")
     }
@@ -316,7 +325,7 @@ macro_rules! reals {
 reals!(f32, f64);
 
 #[inline]
-fn quantise(value: f64, options: &Options) -> i32 {
+pub(crate) fn quantise(value: f64, options: &Options) -> i32 {
     if let Some(bits) = options.bits {
         let turn = f64::from(1u32 << bits);
         let turns = value * (turn / std::f64::consts::TAU);
@@ -410,7 +419,7 @@ pub fn enum_read(count: u32, source: &mut impl Source) -> Result<u32, Refused> {
 }
 
 /// Writes fields as a record: numbers as zigzag, opaque fields with their length.
-struct RecordSink<'a>(&'a mut Vec<u8>);
+pub(crate) struct RecordSink<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Sink for RecordSink<'_> {
     fn int(&mut self, value: i32) {

@@ -31,7 +31,7 @@ async fn echo(stream: TcpStream) {
         match socket.next().await {
             Ok(Incoming::Binary(bytes)) => socket.send_binary(&bytes),
             Ok(Incoming::Text(text)) => socket.send_text(&text),
-            Ok(Incoming::Ping | Incoming::Pong | Incoming::Close(_)) => {}
+            Ok(Incoming::Ping | Incoming::Pong(_) | Incoming::Close(_)) => {}
             Err(Ended::Gone) => return,
             Err(Ended::Fault(code)) => break code,
         }

@@ -1,35 +1,115 @@
-//! What sessions and the relay ask of a room, and the way into it.
+//! What sessions, the lobby and embedders ask of a room.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crossbeam_channel::Sender;
-use tickwire_protocol::{CloseCode, ErrorReply, Input, ResumeToken, Schema};
-use tickwire_sim::Player;
+use bytes::Bytes;
+use tickwire_protocol::{
+    CloseCode, Content, ErrorReply, Input, MessageId, Publish, Request, Resume, Role, Schema, SeatId, Tell,
+};
+use tickwire_sim::{AnySim, Player};
 use tokio::sync::oneshot;
 
 use crate::lag::Want;
-use crate::seat::{Link, SessionId};
-use crate::stats::RoomInfo;
+use crate::link::{Link, SessionId};
+use crate::stats::Asking;
 
-/// What is asked of a room, in the order of arrival. A recording of it replays the match.
-#[derive(Debug)]
+/// What is asked of a room, in the order of arrival. A recording of it replays the match, as far as no embedder calls into it.
 pub(crate) enum Command {
-    /// A player wants a seat.
-    Join { player: Player, resume: Option<ResumeToken>, link: Link, reply: oneshot::Sender<JoinReply> },
+    /// A player wants in.
+    Join(JoinRequest),
+    /// A player will come, and wants a seat kept.
+    Reserve { player: Player, reply: oneshot::Sender<Result<(), ErrorReply>> },
     /// A player's input.
     Input { session: SessionId, input: Input, permit: Permit },
+    /// A player's input that is for the next tick, whichever that is.
+    NextInput { session: SessionId, record: Bytes, permit: Permit },
     /// A session's replica must be brought up to date.
     Resync { session: SessionId, want: Want },
+    /// A session has something to say.
+    Say { session: SessionId, saying: Saying },
     /// A player gives the seat up.
     Leave { session: SessionId },
     /// A session's connection is gone.
     Lost { session: SessionId },
+    /// The embedder wants something.
+    Order(Order),
     /// The room ends.
     Close { code: CloseCode, reason: String },
 }
 
-/// A seat, or why there is none.
+/// A player who wants in.
+#[derive(Debug)]
+pub(crate) struct JoinRequest {
+    pub(crate) player: Player,
+    pub(crate) role: Role,
+    pub(crate) resume: Option<Resume>,
+    pub(crate) link: Link,
+    pub(crate) reply: oneshot::Sender<JoinReply>,
+    /// Counts a player, as far as a seat is what is wanted.
+    pub(crate) asking: Option<Asking>,
+}
+
+/// What a session can say in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Saying {
+    /// It wants to hear a channel, from after this number on.
+    Subscribe { channel: String, after: Option<u32> },
+    /// It wants to hear it no more.
+    Unsubscribe { channel: String },
+    /// It says something to others.
+    Publish(Publish),
+    /// It has all messages up to this number.
+    Ack { number: u32 },
+    /// It says something to the game.
+    Tell(Tell),
+    /// It asks the game.
+    Request(Request),
+}
+
+impl Saying {
+    /// The message's id, if it has one.
+    pub(crate) fn id(&self) -> Option<&MessageId> {
+        match self {
+            Self::Publish(publish) => publish.id.as_ref(),
+            Self::Tell(tell) => tell.id.as_ref(),
+            Self::Request(request) => Some(&request.id),
+            _ => None,
+        }
+    }
+}
+
+/// What an embedder can want of a room.
+pub(crate) enum Order {
+    /// To say something to those who hear a channel.
+    Publish { channel: String, content: Content },
+    /// To say something to one seat.
+    Whisper { seat: SeatId, content: Content },
+    /// To put whoever sits there out.
+    Kick { seat: SeatId, reason: String },
+    /// To keep a player out for the life of the room.
+    Ban { player: String, reason: String },
+    /// To know who is there.
+    List { reply: oneshot::Sender<Vec<Occupant>> },
+    /// To do something with the match.
+    Call(Call),
+}
+
+/// Something to be done with a match.
+pub(crate) type Call = Box<dyn FnOnce(&mut dyn AnySim) + Send>;
+
+/// A taken seat, as an embedder sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occupant {
+    /// Where.
+    pub seat: SeatId,
+    /// Who.
+    pub player: Player,
+    /// Whether the connection is up; if not, the seat is held for a while.
+    pub connected: bool,
+}
+
+/// A place in a room, or why there is none.
 pub(crate) type JoinReply = Result<Joined, ErrorReply>;
 
 /// What a session learns of its room.
@@ -39,18 +119,20 @@ pub(crate) struct Joined {
     pub(crate) tick_rate: u32,
 }
 
-/// The way into a room.
-#[derive(Clone, Debug)]
-pub(crate) struct RoomHandle {
-    pub(crate) info: Arc<RoomInfo>,
-    pub(crate) commands: Sender<Command>,
-}
-
-impl RoomHandle {
-    /// Hands a command over; false if the room is gone. Few enough to need no bound: joins, leaves and the client's resyncs are rate limited,
-    /// the lag policy asks once for what it awaits, and inputs need a [`Permit`].
-    pub(crate) fn send(&self, command: Command) -> bool {
-        self.commands.send(command).is_ok()
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Join(_) => "Join",
+            Self::Reserve { .. } => "Reserve",
+            Self::Input { .. } => "Input",
+            Self::NextInput { .. } => "NextInput",
+            Self::Resync { .. } => "Resync",
+            Self::Say { .. } => "Say",
+            Self::Leave { .. } => "Leave",
+            Self::Lost { .. } => "Lost",
+            Self::Order(_) => "Order",
+            Self::Close { .. } => "Close",
+        })
     }
 }
 

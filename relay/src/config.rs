@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tickwire_protocol::MAX_CONTENT;
+
 use crate::limit::Rate;
 
 /// The limits and times of a relay.
@@ -16,7 +18,8 @@ pub struct Config {
     /// From accept (with TLS: the handshake's end) to an upgrade, or to the end of a connection that asks for pages only, however busy it is.
     /// Default 10 s: a page and its scripts, and a while for the next.
     pub http_timeout: Duration,
-    /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one.
+    /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one. Who hears a channel of the
+    /// relay, or of changes in the list of rooms, may stay without one.
     pub idle_timeout: Duration,
     /// From our close frame to the peer's. Default 1 s, a few round trips: then the connection is dropped.
     pub close_timeout: Duration,
@@ -39,6 +42,19 @@ pub struct Config {
     /// Inputs of a session, as a multiple of its room's tick rate; two seconds' worth at once. Default 2: one a tick is all that
     /// counts, and clocks differ.
     pub inputs_per_tick: u32,
+    /// Messages of a session to others and to the game, its subscriptions and requests. Default 10 a second, 30 at once: more than anyone types.
+    pub messages: Rate,
+    /// Questions of a session for the list of rooms. Default 1 a second, 5 at once.
+    pub lookups: Rate,
+    /// What all people of a room together say, subscribe to and ask. Default 500 a second, 1,000 at once: each may go to everyone in it.
+    pub room_messages: Rate,
+    /// Bytes of what all people of a room together say to each other. Default 32 KiB a second, 64 KiB at once: a slow link bears that, and no burst
+    /// fills an outbox.
+    pub room_message_bytes: Rate,
+    /// The same in the relay's channels. Default 500 a second, 1,000 at once.
+    pub relay_messages: Rate,
+    /// … and bytes of it. Default 32 KiB a second, 64 KiB at once.
+    pub relay_message_bytes: Rate,
     /// Messages beyond a limit that are dropped with a warning, before the session is evicted. Default 60 a second, 120 at once.
     pub excess: Rate,
     /// Bytes of a session as they leave the socket, so that what never becomes a message counts too. Default 32 KiB a second,
@@ -79,6 +95,38 @@ pub struct Config {
     pub proxies: Vec<IpAddr>,
     /// Rooms at once. Default 1,024: a mistake in an embedder's loop ends there.
     pub rooms: usize,
+    /// Rooms at once that one player has asked for. Default 4: who wants more forgets some.
+    pub rooms_per_player: usize,
+    /// How long a room that players have asked for stays when nobody is in it. Default 30 s: a reload, or friends on their way.
+    pub empty_time: Duration,
+    /// How long every tick of a room may take longer than its time before the room is closed. Default 10 s: a hiccup passes, and a room that can't
+    /// keep its pace takes it from others.
+    pub over_budget: Duration,
+    /// How long a seat is kept for a player who was told where to go. Default 15 s: a page loads, a connection comes up.
+    pub reservation: Duration,
+    /// How long a player waits for a match before being told that there is none. Default 120 s.
+    pub queue_timeout: Duration,
+    /// How far apart the ranks of players may be who are matched at once. Default 100: of Elo's ranks, two players who each win every third
+    /// match at least.
+    pub rank_tolerance: u32,
+    /// By how much more for each second that one of them has waited. Default 20.
+    pub rank_tolerance_growth: u32,
+    /// How long a game may take to answer a request. Default 5 s.
+    pub request_timeout: Duration,
+    /// What must not be lost is kept for players who come back: so many messages, events and replies of a room. Default 2,048.
+    pub log_messages: usize,
+    /// … and so many bytes of them. Default 128 KiB. Of what one player has missed, the newest [`Config::outbox_bytes`] are sent.
+    pub log_bytes: usize,
+    /// Channels of a room. Default 256.
+    pub room_channels: usize,
+    /// Channels of the relay. Default 1,024.
+    pub relay_channels: usize,
+    /// Channels that one session hears in its room, and in the relay. Default 32 each.
+    pub subscriptions: usize,
+    /// Messages that a channel keeps for those who come later. Default 50: a page of chat.
+    pub history_messages: usize,
+    /// … and bytes of them. Default 16 KiB.
+    pub history_bytes: usize,
     /// How long a seat is held after its connection is lost. Default 20 s: a tunnel, a reload, another network.
     pub seat_hold: Duration,
     /// Origins (`https://example.org`) whose pages may connect, beside the relay's own. Default none. A client without an origin is no
@@ -110,6 +158,12 @@ impl Default for Config {
             resyncs: Rate { per_second: 2, burst: 4 },
             control_messages: Rate { per_second: 30, burst: 60 },
             inputs_per_tick: 2,
+            messages: Rate { per_second: 10, burst: 30 },
+            lookups: Rate { per_second: 1, burst: 5 },
+            room_messages: Rate { per_second: 500, burst: 1000 },
+            room_message_bytes: Rate { per_second: 32 * 1024, burst: 64 * 1024 },
+            relay_messages: Rate { per_second: 500, burst: 1000 },
+            relay_message_bytes: Rate { per_second: 32 * 1024, burst: 64 * 1024 },
             excess: Rate { per_second: 60, burst: 120 },
             bytes: Rate { per_second: 32 * 1024, burst: 64 * 1024 },
             outbox_bytes: 64 * 1024,
@@ -126,6 +180,21 @@ impl Default for Config {
             exempt_loopback: true,
             proxies: Vec::new(),
             rooms: 1024,
+            rooms_per_player: 4,
+            empty_time: Duration::from_secs(30),
+            over_budget: Duration::from_secs(10),
+            reservation: Duration::from_secs(15),
+            queue_timeout: Duration::from_secs(120),
+            rank_tolerance: 100,
+            rank_tolerance_growth: 20,
+            request_timeout: Duration::from_secs(5),
+            log_messages: 2048,
+            log_bytes: 128 * 1024,
+            room_channels: 256,
+            relay_channels: 1024,
+            subscriptions: 32,
+            history_messages: 50,
+            history_bytes: 16 * 1024,
             seat_hold: Duration::from_secs(20),
             origins: Vec::new(),
             url_tokens: false,
@@ -166,6 +235,11 @@ impl Config {
             ("unresponsive", self.unresponsive),
             ("shutdown_timeout", self.shutdown_timeout),
             ("lag", self.lag),
+            ("empty_time", self.empty_time),
+            ("over_budget", self.over_budget),
+            ("reservation", self.reservation),
+            ("queue_timeout", self.queue_timeout),
+            ("request_timeout", self.request_timeout),
         ] {
             if !(Duration::from_millis(1)..=day).contains(&time) {
                 return Err(ConfigError::Time(name));
@@ -190,6 +264,14 @@ impl Config {
             ("address_connections", self.address_connections as usize, MANY),
             ("address_failures", self.address_failures as usize, MANY),
             ("rooms", self.rooms, MANY),
+            ("rooms_per_player", self.rooms_per_player, MANY),
+            ("log_messages", self.log_messages, MANY),
+            ("log_bytes", self.log_bytes, 1000 * MANY),
+            ("room_channels", self.room_channels, MANY),
+            ("relay_channels", self.relay_channels, MANY),
+            ("subscriptions", self.subscriptions, MANY),
+            ("history_messages", self.history_messages, MANY),
+            ("history_bytes", self.history_bytes, 1000 * MANY),
             ("workers", self.workers, 1024),
             ("fanout_threads", self.fanout_threads, 1024),
             ("resyncs_per_tick", self.resyncs_per_tick, MANY),
@@ -202,6 +284,13 @@ impl Config {
             ("joins", self.joins, 1),
             ("resyncs", self.resyncs, 1),
             ("control_messages", self.control_messages, 1),
+            ("messages", self.messages, 1),
+            ("lookups", self.lookups, 1),
+            ("room_messages", self.room_messages, 1),
+            ("relay_messages", self.relay_messages, 1),
+            // A message of any size may be said now and then.
+            ("room_message_bytes", self.room_message_bytes, MAX_CONTENT as u32),
+            ("relay_message_bytes", self.relay_message_bytes, MAX_CONTENT as u32),
             ("excess", self.excess, 1),
             // So many may have been read with the upgrade.
             ("bytes", self.bytes, 8192),
@@ -220,7 +309,7 @@ impl Config {
     pub(crate) fn frames(&self, tick_rate: Option<u32>) -> Rate {
         let inputs = tick_rate.map_or(Rate { per_second: 0, burst: 0 }, |rate| self.inputs(rate));
         let sum = |part: fn(&Rate) -> u32| {
-            [inputs, self.control_messages, self.excess]
+            [inputs, self.control_messages, self.messages, self.lookups, self.excess]
                 .iter()
                 .fold(0u32, |sum, rate| sum.saturating_add(part(rate)))
                 .min(MOST_PER_SECOND)

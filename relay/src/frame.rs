@@ -1,21 +1,13 @@
 //! WebSocket frames, whole and unmasked: built once, the same bytes for everyone who gets them.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, BytesMut};
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 1,
     Binary = 2,
-}
-
-/// One binary frame around what `write` appends.
-pub(crate) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    let mut payload = Vec::new();
-    write(&mut payload);
-    let mut frame = BytesMut::with_capacity(payload.len() + MAX_HEADER);
-    put_frame(&mut frame, Opcode::Binary, &payload);
-    frame.freeze()
+    Ping = 9,
 }
 
 /// Most bytes before a payload.
@@ -45,7 +37,8 @@ mod tests {
     #[test]
     fn a_length_takes_as_many_bytes_as_it_needs() {
         for (length, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            let frame = frame(|out| out.resize(length, 7));
+            let mut frame = BytesMut::new();
+            put_frame(&mut frame, Opcode::Binary, &vec![7; length]);
             assert_eq!(frame.len(), header + length);
             assert_eq!(frame[0], 0x82);
         }

@@ -1,18 +1,21 @@
 //! A session's way into a room, from the moment it asks for a seat. When it is dropped, for whatever reason, the room hears that the
-//! connection is lost: no seat is ever left to nobody.
+//! connection is lost, or that the player has left: no seat is ever left to nobody.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tickwire_protocol::{Input, ResumeToken};
+use bytes::Bytes;
+use tickwire_protocol::{Input, Resume, Role};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
-use crate::command::{Command, JoinReply, Permit, RoomHandle};
+use crate::command::{Command, JoinReply, JoinRequest, Permit, Saying};
+use crate::form::Form;
+use crate::handle::RoomHandle;
 use crate::lag::Want;
+use crate::link::{Link, SessionId};
 use crate::outbox::Outbox;
-use crate::seat::{Link, SessionId};
-use crate::stats::count;
+use crate::stats::{Asking, count};
 
 /// What a session has of the room that it is in, or wants to be in.
 #[derive(Debug)]
@@ -21,7 +24,20 @@ pub(crate) struct Place {
     session: SessionId,
     outbox: Arc<Outbox>,
     waiting: Arc<AtomicU32>,
-    left: bool,
+    parting: Parting,
+}
+
+/// How a session leaves its place: its own choice, known also while the place is asked for and in nobody's hands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parting {
+    left: Arc<AtomicBool>,
+}
+
+impl Parting {
+    /// It gives the place up, which is not held when it is dropped.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Place {
@@ -29,14 +45,16 @@ impl Place {
     pub(crate) fn ask(
         room: RoomHandle,
         player: Player,
-        resume: Option<ResumeToken>,
-        (session, outbox): (SessionId, &Arc<Outbox>),
+        (role, resume): (Role, Option<Resume>),
+        (session, form, outbox): (SessionId, Form, &Arc<Outbox>),
+        parting: Parting,
     ) -> (Self, oneshot::Receiver<JoinReply>) {
         let stay = outbox.enter(room.info.tick_rate, room.info.snapshot_every);
-        let link = Link { session, stay, outbox: outbox.clone() };
+        let link = Link { session, form, stay, outbox: outbox.clone() };
         let (reply, answer) = oneshot::channel();
-        room.send(Command::Join { player, resume, link, reply });
-        (Self { room, session, outbox: outbox.clone(), waiting: Arc::default(), left: false }, answer)
+        let asking = (role == Role::Player && resume.is_none()).then(|| Asking::of(&room.info));
+        room.send(Command::Join(JoinRequest { player, role, resume, link, reply, asking }));
+        (Self { room, session, outbox: outbox.clone(), waiting: Arc::default(), parting }, answer)
     }
 
     /// Hands an input over; false if `limit` of them wait already.
@@ -44,6 +62,18 @@ impl Place {
         let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
         self.room.send(Command::Input { session: self.session, input, permit });
         true
+    }
+
+    /// The same for the next tick, whichever that is.
+    pub(crate) fn next_input(&self, record: Bytes, limit: u32) -> bool {
+        let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
+        self.room.send(Command::NextInput { session: self.session, record, permit });
+        true
+    }
+
+    /// Hands over what the client has to say.
+    pub(crate) fn say(&self, saying: Saying) {
+        self.room.send(Command::Say { session: self.session, saying });
     }
 
     /// Counts that the client's replica was not the room's.
@@ -55,12 +85,6 @@ impl Place {
     pub(crate) fn resync(&self, want: Want) {
         self.room.send(Command::Resync { session: self.session, want });
     }
-
-    /// Gives the seat up.
-    pub(crate) fn leave(mut self) {
-        self.left = true;
-        self.room.send(Command::Leave { session: self.session });
-    }
 }
 
 impl Drop for Place {
@@ -68,8 +92,10 @@ impl Drop for Place {
         // The room may be in the middle of a tick: what it says from now on is for nobody.
         self.outbox.vacate();
         // Commands keep their order: if the join still waits, the room finds the seat when it comes to this.
-        if !self.left {
-            self.room.send(Command::Lost { session: self.session });
-        }
+        let session = self.session;
+        self.room.send(match self.parting.left.load(Ordering::Relaxed) {
+            true => Command::Leave { session },
+            false => Command::Lost { session },
+        });
     }
 }

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use tickwire_protocol::{Tick, put_snapshot};
 use tickwire_sim::AnySim;
 
-use crate::fanout::Snapshot;
+use crate::form::Form;
 use crate::lag::Want;
-use crate::seat::SessionId;
+use crate::link::SessionId;
+use crate::snapshot::Snapshot;
 
 /// Resyncs encoded at one tick. Each costs about as much as six deltas of the same world; the sessions that share one cost nothing more.
 const MAX_ENCODED: usize = 4;
@@ -59,5 +60,5 @@ impl Resyncs {
 fn encode(sim: &mut dyn AnySim, want: Want) -> Snapshot {
     let mut payload = Vec::new();
     let base: Option<Tick> = sim.resync(want.every, want.base, &mut |body| put_snapshot(&mut payload, body));
-    Snapshot::new(want.every, base, sim.tick(), &payload)
+    Snapshot::new(Form::Binary, want.every, (base, sim.tick()), &payload)
 }

@@ -1,19 +1,35 @@
 //! What tells whether a room is healthy.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-use tickwire_protocol::Tick;
+use hdrhistogram::{Counter, Histogram};
+use tickwire_protocol::{CloseCode, ErrorCode, Labels, RoomListing, Tick};
 use tickwire_sim::SimOptions;
+
+use crate::options::RoomOptions;
 
 /// What a room shows of itself, shared with everyone who looks.
 #[derive(Debug)]
 pub(crate) struct RoomInfo {
     pub(crate) name: String,
+    pub(crate) kind: String,
+    /// The join code of a private room.
+    pub(crate) code: Option<String>,
+    /// The id of the player who asked for it.
+    pub(crate) creator: Option<String>,
     pub(crate) tick_rate: u32,
     pub(crate) snapshot_every: u32,
+    /// All seats.
+    pub(crate) seats: u16,
+    /// Seats that are taken or reserved.
+    pub(crate) players: AtomicUsize,
+    pub(crate) spectators: AtomicUsize,
+    /// Players who have asked for a seat and have no answer yet; see [`Asking`].
+    asking: AtomicUsize,
+    details: Mutex<Details>,
     pub(crate) sessions: AtomicUsize,
     pub(crate) slow_sessions: AtomicUsize,
     pub(crate) closed: AtomicBool,
@@ -25,21 +41,50 @@ pub(crate) struct RoomInfo {
     fanout: Mutex<Recent>,
 }
 
-/// Times in nanoseconds, of the last while that is whole and of the one that runs.
+/// What may be changed of a room while it is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Details {
+    pub(crate) labels: Labels,
+    pub(crate) metadata: String,
+    pub(crate) locked: bool,
+}
+
+/// A player who has asked for a seat: counted until it is dropped, with the answer or with the room that gives none.
+#[derive(Debug)]
+pub(crate) struct Asking(Arc<RoomInfo>);
+
+impl Asking {
+    pub(crate) fn of(room: &Arc<RoomInfo>) -> Self {
+        room.asking.fetch_add(1, Ordering::Relaxed);
+        Self(room.clone())
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Times in nanoseconds, of the last while that is whole and of the one that runs. A while has at most 10,000, so that a count is two bytes:
+/// with eight, these would be more than half of what an empty room takes.
 #[derive(Debug)]
 struct Recent {
-    before: Histogram<u64>,
-    now: Histogram<u64>,
+    before: Histogram<u16>,
+    now: Histogram<u16>,
 }
 
 /// Seconds after which a new while begins.
 const WHILE: u64 = 10;
 
+/// For times up to a minute.
+fn nanos<C: Counter>() -> Histogram<C> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range")
+}
+
 impl Recent {
     fn new() -> Mutex<Self> {
-        // For times up to a minute.
-        let empty = Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("the bounds and digits are in range");
-        Mutex::new(Self { before: empty.clone(), now: empty })
+        Mutex::new(Self { before: nanos(), now: nanos() })
     }
 
     /// Notes one time of so many a second.
@@ -55,8 +100,12 @@ impl Recent {
 
     fn all(this: &Mutex<Self>) -> Histogram<u64> {
         let recent = Self::lock(this);
-        let mut all = recent.before.clone();
-        all.add(&recent.now).expect("both have the same bounds");
+        let mut all = nanos();
+        for times in [&recent.before, &recent.now] {
+            for time in times.iter_recorded() {
+                all.saturating_record_n(time.value_iterated_to(), time.count_at_value().into());
+            }
+        }
         all
     }
 
@@ -86,10 +135,16 @@ pub struct RoomStats {
     pub name: String,
     /// The last tick simulated.
     pub tick: Tick,
+    /// What it is a room of.
+    pub kind: String,
     /// Ticks a second, as wished.
     pub tick_rate: u32,
-    /// Sessions in it.
+    /// Sessions in it, spectators included.
     pub sessions: usize,
+    /// Seats taken or reserved.
+    pub players: usize,
+    /// Sessions that watch.
+    pub spectators: usize,
     /// Bytes put into sessions' outboxes.
     pub bytes: u64,
     /// Snapshots put into sessions' outboxes, resyncs not counted.
@@ -120,11 +175,20 @@ pub struct RoomStats {
 
 impl RoomInfo {
     /// Of a room that is at `tick` when it starts.
-    pub(crate) fn new(name: &str, options: &SimOptions, start: Instant, tick: Tick) -> Self {
+    pub(crate) fn new(name: &str, room: &RoomOptions, sim: &SimOptions, start: Instant, tick: Tick) -> Self {
+        let RoomOptions { kind, labels, metadata, locked, .. } = room.clone();
         Self {
             name: name.to_owned(),
-            tick_rate: options.tick_rate,
-            snapshot_every: options.snapshot_every,
+            kind,
+            code: None,
+            creator: None,
+            seats: sim.seats,
+            players: AtomicUsize::new(0),
+            spectators: AtomicUsize::new(0),
+            asking: AtomicUsize::new(0),
+            details: Mutex::new(Details { labels, metadata, locked }),
+            tick_rate: sim.tick_rate,
+            snapshot_every: sim.snapshot_every,
             sessions: AtomicUsize::new(0),
             slow_sessions: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -162,8 +226,11 @@ impl RoomInfo {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         RoomStats {
             name: self.name.clone(),
+            kind: self.kind.clone(),
             tick: self.last().0,
             tick_rate: self.tick_rate,
+            players: self.players.load(Ordering::Relaxed),
+            spectators: self.spectators.load(Ordering::Relaxed),
             sessions: self.sessions.load(Ordering::Relaxed),
             bytes: count(&self.counters.bytes),
             session_ticks: count(&self.counters.session_ticks),
@@ -179,6 +246,30 @@ impl RoomInfo {
             late_nanos: Recent::all(&self.lateness),
             fanout_nanos: Recent::all(&self.fanout),
         }
+    }
+
+    /// Whether it is for a player who looks for a room.
+    pub(crate) fn has_seat(&self) -> bool {
+        let taken = self.players.load(Ordering::Relaxed) + self.asking.load(Ordering::Relaxed);
+        taken < self.seats.into() && !self.closed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn listing(&self) -> RoomListing {
+        let Details { labels, metadata, locked } = self.details().clone();
+        RoomListing {
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            labels,
+            metadata,
+            players: self.players.load(Ordering::Relaxed).try_into().unwrap_or(u16::MAX),
+            seats: self.seats,
+            spectators: self.spectators.load(Ordering::Relaxed).try_into().unwrap_or(u32::MAX),
+            locked,
+        }
+    }
+
+    pub(crate) fn details(&self) -> MutexGuard<'_, Details> {
+        self.details.lock().expect("nothing panics while it holds the details")
     }
 
     fn last(&self) -> MutexGuard<'_, (Tick, Instant)> {
@@ -198,6 +289,71 @@ pub struct RelayStats {
     pub rooms: Vec<RoomStats>,
     /// Connections, in a room or not.
     pub connections: usize,
+    /// Channels of the relay.
+    pub channels: usize,
+    /// Players who wait for a match.
+    pub queued: usize,
+    /// Connections and upgrades that were refused since the relay began, by HTTP status. A connection that is closed at once counts by the status
+    /// that an upgrade would have got.
+    pub rejected: BTreeMap<u16, u64>,
+    /// What was refused since the relay began, by reason.
+    pub refused: BTreeMap<ErrorCode, u64>,
+    /// Connections that the relay closed since it began, by reason.
+    pub closed: BTreeMap<CloseCode, u64>,
+}
+
+/// Counts what is refused and closed in a relay, by reason.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    refused: Vec<(ErrorCode, AtomicU64)>,
+    closed: Vec<(CloseCode, AtomicU64)>,
+    /// A few statuses, rarely.
+    rejected: Mutex<BTreeMap<u16, u64>>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            refused: ErrorCode::all().map(|code| (code, AtomicU64::new(0))).collect(),
+            closed: CloseCode::all().map(|code| (code, AtomicU64::new(0))).collect(),
+            rejected: Mutex::default(),
+        }
+    }
+}
+
+impl Tally {
+    /// Something was refused.
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        Self::one(&self.refused, code);
+    }
+
+    /// A connection or an upgrade was refused, with this HTTP status.
+    pub(crate) fn rejected(&self, status: u16) {
+        *self.rejections().entry(status).or_default() += 1;
+    }
+
+    fn rejections(&self) -> MutexGuard<'_, BTreeMap<u16, u64>> {
+        self.rejected.lock().expect("nothing panics while it counts")
+    }
+
+    /// The relay closes a connection.
+    pub(crate) fn closed(&self, code: CloseCode) {
+        Self::one(&self.closed, code);
+    }
+
+    fn one<C: PartialEq + Copy>(counters: &[(C, AtomicU64)], code: C) {
+        counters.iter().filter(|(other, _)| *other == code).for_each(|(_, counter)| count(counter, 1));
+    }
+
+    /// What was rejected, refused and closed, each as often as it was, if it was.
+    pub(crate) fn read(&self) -> (BTreeMap<u16, u64>, BTreeMap<ErrorCode, u64>, BTreeMap<CloseCode, u64>) {
+        (self.rejections().clone(), Self::some(&self.refused), Self::some(&self.closed))
+    }
+
+    fn some<C: Ord + Copy>(counters: &[(C, AtomicU64)]) -> BTreeMap<C, u64> {
+        let read = |(code, counter): &(C, AtomicU64)| (*code, counter.load(Ordering::Relaxed));
+        counters.iter().map(read).filter(|(_, number)| *number > 0).collect()
+    }
 }
 
 #[cfg(test)]
@@ -205,9 +361,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_asks_for_the_last_seat_is_counted_until_there_is_an_answer() {
+        let sim = SimOptions { seats: 1, ..SimOptions::default() };
+        let room = Arc::new(RoomInfo::new("lobby", &RoomOptions::default(), &sim, Instant::now(), 0));
+        assert!(room.has_seat());
+        let asking = Asking::of(&room);
+        assert!(!room.has_seat());
+        drop(asking);
+        assert!(room.has_seat());
+    }
+
+    #[test]
     fn a_slow_tick_is_forgotten_after_a_while() {
         let now = Instant::now();
-        let room = RoomInfo::new("lobby", &SimOptions::default(), now, 0);
+        let room = RoomInfo::new("lobby", &RoomOptions::default(), &SimOptions::default(), now, 0);
         room.ticked(1, now, now, Duration::from_millis(900));
         let (quick, mut slowest) = (Duration::from_micros(50), Vec::new());
         for tick in 2..=700 {

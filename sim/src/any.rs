@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::world::World;
+use tickwire_protocol::snapshot::Tables;
 use tickwire_protocol::{Schema, SeatId, Sequence, Tick, wire};
 
 use crate::arrival::Unheard;
@@ -39,6 +40,11 @@ pub trait AnySim: Send + std::fmt::Debug {
     /// As there.
     fn input_record(&mut self, seat: SeatId, sequence: Sequence, tick: Tick, record: &[u8])
     -> Result<(), InputRefused>;
+    /// See [`Sim::next_input`]; the input as a record.
+    ///
+    /// # Errors
+    /// As there.
+    fn next_input(&mut self, seat: SeatId, record: &[u8]) -> Result<(), InputRefused>;
     /// See [`Sim::message`].
     ///
     /// # Errors
@@ -49,8 +55,12 @@ pub trait AnySim: Send + std::fmt::Debug {
     /// # Errors
     /// As there.
     fn request(&mut self, seat: SeatId, id: RequestId, request: u32, record: &[u8]) -> Result<(), Unheard>;
+    /// See [`Sim::forget_request`].
+    fn forget_request(&mut self, id: RequestId);
     /// See [`Sim::step`].
     fn step(&mut self) -> Option<Delta<'_>>;
+    /// See [`Sim::tables`].
+    fn tables(&self) -> &Tables;
     /// See [`Sim::open_stream`].
     fn open_stream(&mut self, every: Every);
     /// See [`Sim::close_stream`].
@@ -99,14 +109,24 @@ impl<G: Game> AnySim for Sim<G> {
         let input = wire::from_record(record).map_err(|_| InputRefused::Malformed)?;
         self.input(seat, sequence, tick, input)
     }
+    fn next_input(&mut self, seat: SeatId, record: &[u8]) -> Result<(), InputRefused> {
+        let input = wire::from_record(record).map_err(|_| InputRefused::Malformed)?;
+        self.next_input(seat, input)
+    }
     fn message(&mut self, seat: SeatId, message: u32, record: &[u8]) -> Result<(), Unheard> {
         self.message(seat, message, record)
     }
     fn request(&mut self, seat: SeatId, id: RequestId, request: u32, record: &[u8]) -> Result<(), Unheard> {
         self.request(seat, id, request, record)
     }
+    fn forget_request(&mut self, id: RequestId) {
+        self.forget_request(id);
+    }
     fn step(&mut self) -> Option<Delta<'_>> {
         self.step()
+    }
+    fn tables(&self) -> &Tables {
+        self.tables()
     }
     fn open_stream(&mut self, every: Every) {
         self.open_stream(every);

@@ -109,6 +109,11 @@ impl<I: Clone + Default> Inputs<I> {
         seat.last = consumed;
     }
 
+    /// The sequence of the last one taken; none if nobody sits there.
+    pub(crate) fn last(&self, seat: SeatId) -> Option<Sequence> {
+        self.seats.get(usize::from(seat.0)).filter(|seat| seat.taken).map(|seat| seat.last)
+    }
+
     /// Takes an input for `tick`, `next` being the tick that runs next.
     pub(crate) fn push(
         &mut self,

@@ -134,6 +134,11 @@ impl Replies {
         assert!(before.is_none(), "two open requests have the id {}", id.0);
     }
 
+    /// Nobody waits for the answer any more.
+    pub(crate) fn drop_request(&mut self, id: RequestId) {
+        self.open.remove(&id);
+    }
+
     /// The seat was given up.
     pub(crate) fn forget(&mut self, seat: SeatId) {
         self.open.retain(|_, open| open.seat != seat);

@@ -235,6 +235,25 @@ impl<G: Game> Sim<G> {
         self.world.resource_mut::<Arrivals>().push(arrival);
     }
 
+    /// Takes a player's input for the next tick, with the sequence after the last one's: for players who count neither.
+    ///
+    /// # Errors
+    /// See [`InputRefused`]; the input is then dropped.
+    pub fn next_input(&mut self, seat: SeatId, input: G::Input) -> Result<(), InputRefused> {
+        let last = self.world.resource::<Inputs<G::Input>>().last(seat).ok_or(InputRefused::NoSeat)?;
+        self.input(seat, last.saturating_add(1), self.tick + 1, input)
+    }
+
+    /// Nobody waits for the answer to a request any more: one that comes goes nowhere.
+    pub fn forget_request(&mut self, id: RequestId) {
+        self.world.resource_mut::<Replies>().drop_request(id);
+    }
+
+    /// The state as it was captured last.
+    pub fn tables(&self) -> &Tables {
+        &self.world.resource::<Captured>().0
+    }
+
     /// Runs the next tick, and captures and encodes it if its snapshot is due: [`Sim::simulate`], [`Sim::capture`] and
     /// [`Sim::encode`] in one. What the full-rate stream says, if it is due and open.
     ///

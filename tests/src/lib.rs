@@ -1,19 +1,27 @@
 //! The harness of the end-to-end tests: a real relay on a real socket, a small game, honest clients and hostile ones.
 
 mod dots;
+mod http;
 mod raw;
+mod salon;
+mod talk;
+mod text;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tickwire::{Config, Relay, RelayBuilder, SimOptions, Tls};
-use tickwire_client::{Client, ClientConfig, Trust, Update};
+use tickwire::{Config, Creation, Game, Plan, Refusal, Relay, RelayBuilder, RoomHandle, SimOptions, Tls};
+use tickwire_client::{Client, ClientConfig, Role, Target, Trust, Update};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use dots::{Dots, Go, Jumped, Position};
+pub use http::{Answer, ask, find_place};
 pub use raw::Raw;
+pub use salon::{Add, Die, Heard, Riddle, Salon, Say, Solution, Sum, answer_riddles};
+pub use talk::{in_relay, in_room, room, words};
+pub use text::{Folded, Text};
 
 /// Longer than anything here takes, however busy the machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -98,7 +106,7 @@ impl Host {
 
     /// An honest client for a room.
     pub fn client_in(&self, room: &str, token: &str) -> Client {
-        let config = ClientConfig { url: self.url(), token: token.into(), room: room.into() };
+        let config = ClientConfig::new(self.url(), token, room);
         let client = Client::with_seed(config, 1).expect("the URL is one");
         client.trusting(self.trust.clone().unwrap_or_default())
     }
@@ -108,6 +116,32 @@ impl Host {
         let mut client = self.client(token);
         until(&mut client, |client, _| client.tick() > 0).await;
         client
+    }
+
+    /// An honest client that goes anywhere, as anything.
+    pub fn client_to(&self, token: &str, target: Target, role: Role) -> Client {
+        let config = ClientConfig { target, role, ..ClientConfig::new(self.url(), token, "lobby") };
+        Client::new(config).expect("the URL is one")
+    }
+
+    /// An open room.
+    pub fn room(&self, name: &str) -> RoomHandle {
+        self.relay.room(name).expect("the room is open")
+    }
+
+    /// Awaits that something is so, which nothing tells of.
+    pub async fn settles(&self, so: impl Fn(&Relay) -> bool) {
+        patiently(async {
+            while !so(&self.relay) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+
+    /// A connection that speaks JSON.
+    pub async fn text(&self) -> Text {
+        Text::connect(self.addr).await
     }
 
     /// A connection of which every byte is chosen by the test.
@@ -120,6 +154,11 @@ impl Host {
         self.stop.send_replace(true);
         patiently(self.served).await.expect("serving does not panic").expect("the listener was sound");
     }
+}
+
+/// A plan of rooms for [`RelayBuilder::kind`] that refuses nobody.
+pub fn any<G: Game + Copy>(game: G) -> impl Fn(&Creation) -> Result<Plan<G>, Refusal> + Send + Sync + 'static {
+    move |_| Ok(Plan::of(game))
 }
 
 /// Awaits updates until one satisfies; that one.
@@ -173,7 +212,11 @@ impl Witness {
                         assert_eq!(tick, last + 1, "the witness misses no tick");
                         last = tick;
                     }
-                    Update::Event { .. } => {}
+                    Update::Event { .. }
+                    | Update::Host(_)
+                    | Update::Message(_)
+                    | Update::Presence(_)
+                    | Update::Subscribed(_) => {}
                     other => panic!("the witness noticed {other:?}"),
                 }
             }

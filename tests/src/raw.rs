@@ -1,12 +1,13 @@
 //! A client that says whatever a test wants, and hears what it gets for that.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tickwire_protocol::{
-    Auth, ClientMessage, CloseCode, ErrorCode, Input, Join, PROTOCOL_VERSION, ResumeToken, SUBPROTOCOL, ServerMessage,
-    Welcome,
+    Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, Join, PROTOCOL_VERSION, Resume, ResumeToken,
+    SUBPROTOCOL, ServerMessage, Welcome,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
@@ -22,6 +23,8 @@ use crate::patiently;
 pub struct Raw<S = TcpStream> {
     /// The socket itself.
     pub socket: WebSocketStream<S>,
+    /// What came together with what was awaited last.
+    waiting: VecDeque<ServerMessage>,
 }
 
 impl Raw {
@@ -44,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         let mut request = format!("ws://relay{path}").into_client_request().expect("the URL is one");
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
         let (socket, _) = patiently(client_async(request, stream)).await.expect("the relay upgrades");
-        Self { socket }
+        Self { socket, waiting: VecDeque::new() }
     }
 
     /// Sends one WebSocket message. The relay may have closed already.
@@ -64,6 +67,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.bytes(out).await;
     }
 
+    /// Sends well-formed messages as one, so that they come at the same time.
+    pub async fn say_at_once(&mut self, messages: impl IntoIterator<Item = ClientMessage>) {
+        let mut out = Vec::new();
+        messages.into_iter().for_each(|message| message.encode(&mut out));
+        self.bytes(out).await;
+    }
+
     /// Shows a token.
     pub async fn auth(&mut self, token: &str) {
         self.say(ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: token.into() })).await;
@@ -71,7 +81,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 
     /// Asks for a room.
     pub async fn join(&mut self, room: &str, resume: Option<ResumeToken>) {
-        self.say(ClientMessage::Join(Join { room: room.into(), resume })).await;
+        self.say(ClientMessage::Join(Join {
+            resume: resume.map(|token| Resume { token, received: 0 }),
+            ..Join::room(room)
+        }))
+        .await;
     }
 
     /// Sends an input of these bytes.
@@ -121,33 +135,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         .await
     }
 
-    /// Awaits an error reply.
+    /// Awaits an error reply; its code.
     pub async fn error(&mut self) -> ErrorCode {
+        self.refusal().await.code
+    }
+
+    /// Awaits an error reply.
+    pub async fn refusal(&mut self) -> ErrorReply {
         self.hear(|message| match message {
-            ServerMessage::Error(error) => Some(error.code),
+            ServerMessage::Error(error) => Some(error),
             _ => None,
         })
         .await
     }
 
-    /// Awaits a message of some kind.
+    /// Awaits a message of some kind; those before it are gone.
     pub async fn hear<T>(&mut self, mut wanted: impl FnMut(ServerMessage) -> Option<T>) -> T {
         patiently(async {
             loop {
-                match self.socket.next().await {
-                    Some(Ok(Message::Binary(bytes))) => {
-                        let messages =
-                            ServerMessage::decode_all(bytes).map(|message| message.expect("the relay errs not"));
-                        if let Some(found) = messages.filter_map(&mut wanted).next() {
-                            return found;
-                        }
-                    }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    other => panic!("the relay said {other:?} instead"),
+                if let Some(found) = wanted(self.next().await) {
+                    return found;
                 }
             }
         })
         .await
+    }
+
+    /// The next message.
+    pub async fn next(&mut self) -> ServerMessage {
+        loop {
+            if let Some(message) = self.waiting.pop_front() {
+                return message;
+            }
+            match patiently(self.socket.next()).await {
+                Some(Ok(Message::Binary(bytes))) => {
+                    let messages = ServerMessage::decode_all(bytes);
+                    self.waiting.extend(messages.map(|message| message.expect("the relay errs not")));
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("the relay said {other:?} instead"),
+            }
+        }
     }
 
     /// Awaits the relay's close.
@@ -178,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 }
 
-fn close(frame: &CloseFrame) -> (CloseCode, String) {
+pub(crate) fn close(frame: &CloseFrame) -> (CloseCode, String) {
     let code = CloseCode::from_number(frame.code.into()).expect("every code is in the table");
     (code, frame.reason.to_string())
 }

@@ -88,7 +88,7 @@ async fn beside_an_axum_servers_own_routes() {
     let addr = router(&relay, true).await;
     let (_, own) = ask(addr, "/own", "").await;
     assert!(status(&own) == "200" && own.ends_with("own"), "{own}");
-    let config = ClientConfig { url: format!("ws://{addr}/play"), token: "ada".into(), room: "lobby".into() };
+    let config = ClientConfig::new(format!("ws://{addr}/play"), "ada", "lobby");
     let mut ada = Client::with_seed(config, 1).expect("the URL is one");
     until(&mut ada, |ada, _| ada.counts().snapshots >= 10).await;
     assert_eq!((ada.counts().hash_mismatches, ada.counts().resyncs), (0, 0));

@@ -246,7 +246,9 @@ async fn a_peer_that_stops_reading_harms_nobody_and_comes_back_by_a_resync() {
     let mut replica = Decoder::new(welcome.schema);
     let (mut last, mut resyncs) = (0, 0);
     while replica.tick() < awake {
-        let heard = sleeper.hear(|message| Some(message).filter(|message| !matches!(message, ServerMessage::Event(_))));
+        let is_state =
+            |message: &ServerMessage| matches!(message, ServerMessage::Snapshot(_) | ServerMessage::Probe(_));
+        let heard = sleeper.hear(|message| Some(message).filter(is_state));
         match heard.await {
             ServerMessage::Snapshot(body) => {
                 let applied = replica.apply(&body);

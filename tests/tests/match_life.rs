@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tickwire::{Config, Relay, SimOptions, Wire};
 use tickwire_arena::{Arena, Controls, Ship};
-use tickwire_client::{ClientError, ErrorCode, ReplicaError, Update};
+use tickwire_client::{Client, ClientError, ErrorCode, ReplicaError, Update};
 use tickwire_protocol::{ClientMessage, CloseCode, Join};
-use tickwire_tests::{Dots, Go, Host, Jumped, Position, Witness, patiently, quick, until};
+use tickwire_tests::{Dots, Go, Host, Jumped, Position, Witness, in_room, patiently, quick, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_players_see_each_other_move_and_hear_events() {
@@ -65,7 +66,7 @@ async fn a_lost_connection_comes_back_to_its_seat() {
     until(&mut ada, |client, _| client.replica().is_some_and(|replica| replica.consumed(seat.unwrap()) == Some(1)))
         .await;
     ada.cut();
-    until(&mut ada, |_, update| *update == Update::Joined).await;
+    until(&mut ada, |_, update| matches!(update, Update::Joined { resumed: true, lost: false })).await;
     assert_eq!(ada.seat(), seat);
     until(&mut ada, |client, _| client.tick() > 0).await;
     // The seat goes on counting.
@@ -110,8 +111,8 @@ async fn a_wrong_resume_token_touches_nothing() {
     stranger.join("lobby", Some(welcome.resume)).await;
     assert_eq!(stranger.error().await, ErrorCode::ResumeRefused, "a token is good for its player only");
     // The seat is still held, and given up when its own time is over.
-    until(&mut watcher, |client, _| client.replica().is_some_and(|replica| replica.seat_slot(welcome.seat).is_none()))
-        .await;
+    let seat = welcome.seat.expect("a player has one");
+    until(&mut watcher, |client, _| client.replica().is_some_and(|replica| replica.seat_slot(seat).is_none())).await;
     host.stop().await;
 }
 
@@ -171,7 +172,7 @@ async fn who_asks_for_a_seat_and_is_gone_leaves_none_taken() {
             // What follows the request in the same message ends the session while the room's answer is on its way.
             0 => {
                 let mut out = Vec::new();
-                ClientMessage::Join(Join { room: "lobby".into(), resume: None }).encode(&mut out);
+                ClientMessage::Join(Join::room("lobby")).encode(&mut out);
                 out.extend([0x04, 0x01, 0x00]);
                 raw.bytes(out).await;
                 assert_eq!(raw.closed().await, CloseCode::Malformed);
@@ -307,9 +308,10 @@ async fn a_closed_room_says_so() {
     let host = Host::start().await;
     let mut raw = host.raw().await;
     raw.enter("ada").await;
-    assert!(host.relay.close("lobby", "the match is over"));
+    let room = host.relay.room("lobby").expect("it is open");
+    room.close("the match is over");
     assert_eq!(raw.closed().await, CloseCode::Left);
-    assert!(!host.relay.close("attic", ""));
+    assert!(!room.is_open() && host.relay.room("lobby").is_none());
     host.stop().await;
 }
 
@@ -348,5 +350,37 @@ async fn nothing_is_left_behind() {
         client.replica().is_some_and(|replica| replica.rows::<tickwire::Seat>().count() == 1)
     })
     .await;
+    host.stop().await;
+}
+
+/// A hidden page's timers are slowed down, but its WebSocket library answers pings.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_and_answers_pings_stays() {
+    let host = Host::with_config(quick()).await;
+    let mut hidden = host.raw().await;
+    hidden.enter("hidden").await;
+    let silent = async { while hidden.socket.next().await.is_some_and(|read| read.is_ok()) {} };
+    let ended = tokio::time::timeout(3 * quick().unresponsive, silent).await;
+    assert!(ended.is_err(), "it was not sent away");
+    hidden.publish("m", in_room("main"), "back").await;
+    assert_eq!(hidden.acked().await, "m");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_as_another_comes_is_a_ghost_to_nobody() {
+    let host = Host::start().await;
+    let mut watcher = host.player("watcher").await;
+    let seats = |client: &Client| client.replica().map(|replica| replica.rows::<tickwire::Seat>().count());
+    for round in 0..10 {
+        let (mut leaver, mut comer) = (host.raw().await, host.client(&format!("comer.{round}")));
+        leaver.enter(&format!("leaver.{round}")).await;
+        let come = until(&mut comer, |_, update| matches!(update, Update::Joined { .. }));
+        tokio::join!(leaver.say(ClientMessage::Leave), come);
+        until(&mut comer, |client, _| seats(client) == Some(2)).await;
+        until(&mut watcher, |client, _| seats(client) == Some(2)).await;
+        comer.leave().await;
+        until(&mut watcher, |client, _| seats(client) == Some(1)).await;
+    }
     host.stop().await;
 }

@@ -8,6 +8,11 @@ import { glow } from "./sprites.js";
 /** More are not drawn: the oldest go. */
 const MOST = 900;
 
+/** Seconds that what a pilot says is seen, and of them those in which it comes, and goes. */
+const SAID = 2;
+const TURN = 0.2;
+
+/** @typedef {{ text: string, shown: number }} Said What a pilot says, and how much of it is seen, from 0 to 1. */
 /** @typedef {{ x: number, y: number, vx: number, vy: number, age: number, life: number, size: number, hue: number }} Spark */
 
 export class Effects {
@@ -18,6 +23,8 @@ export class Effects {
   #sparks = [];
   /** @type {{ x: number, y: number, age: number, hue: number }[]} */
   #waves = [];
+  /** @type {Map<number, { text: string, age: number }>} By seat. */
+  #said = new Map();
   #calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   /**
@@ -53,6 +60,25 @@ export class Effects {
   }
 
   /**
+   * A pilot says something.
+   * @param {number} seat
+   * @param {string} text
+   */
+  say(seat, text) {
+    this.#said.set(seat, { text, age: 0 });
+  }
+
+  /**
+   * What the pilot says right now.
+   * @param {number} seat
+   * @returns {Said | null}
+   */
+  said(seat) {
+    const said = this.#said.get(seat);
+    return said ? { text: said.text, shown: Math.min(1, said.age / TURN, (SAID - said.age) / TURN) } : null;
+  }
+
+  /**
    * One puff of an engine.
    * @param {number} x
    * @param {number} y
@@ -71,6 +97,7 @@ export class Effects {
    */
   draw(context, seconds) {
     this.shake *= Math.exp(-7 * seconds);
+    for (const [seat, said] of this.#said) if ((said.age += seconds) >= SAID) this.#said.delete(seat);
     context.globalCompositeOperation = "lighter";
     this.#sparks = this.#sparks.filter((spark) => (spark.age += seconds) < spark.life);
     for (const spark of this.#sparks) {

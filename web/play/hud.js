@@ -23,7 +23,9 @@ export class Hud {
   #frames = 0;
   #last = { at: 0, bytes: 0, frames: 0 };
 
-  constructor() {
+  /** @param {boolean} watching Whether the player only watches. */
+  constructor(watching) {
+    if (watching) Object.assign(element("hint"), { className: "plain", textContent: "watching the best pilot" });
     setTimeout(() => element("hint").classList.add("gone"), 9000);
     addEventListener("keydown", ({ code }) => {
       if (code === "Backquote") this.#health.hidden = !this.#health.hidden;
@@ -95,7 +97,7 @@ export class Hud {
       `tick   ${client.replica.tick}`,
       `rtt    ${trip === null ? "–" : `${trip.toFixed(1)} ms`}`,
       `down   ${((stats.bytes - this.#last.bytes) / seconds / 1024).toFixed(1)} KiB/s`,
-      `age    ${(now - stats.snapshotAt).toFixed(0)} ms`,
+      `age    ${stats.snapshots ? `${(now - stats.snapshotAt).toFixed(0)} ms` : "–"}`,
       `ships  ${players}`,
       `fps    ${((this.#frames - this.#last.frames) / seconds).toFixed(0)}`,
     ];
@@ -105,16 +107,16 @@ export class Hud {
   }
 
   /**
-   * Tells the player something, with a way out if there is one; nothing takes it away again.
+   * Tells the player something, with ways out if there are any; nothing takes it away again.
    * @param {string | null} text
-   * @param {{ label: string, act: () => void }} [way]
+   * @param {{ label: string, act: () => void }[]} ways
    */
-  notice(text, way) {
+  notice(text, ...ways) {
     if (this.#notice.dataset.text === (text ?? "")) return;
     this.#notice.dataset.text = text ?? "";
     this.#notice.hidden = text === null;
     this.#notice.textContent = text;
-    if (way) {
+    for (const way of ways) {
       const button = document.createElement("button");
       button.textContent = way.label;
       button.addEventListener("click", way.act);

@@ -18,6 +18,9 @@ const SHIP_RADIUS = 14;
 /** Units across the shorter side of the view. */
 const VIEW = 900;
 
+/** Units of a pixel of text: smaller views have small ships, but their names are read. */
+const MOST_TEXT = 1.8;
+
 const ORBS = /** @type {Record<string, { hue: number, sign: string }>} */ ({
   Repair: { hue: 140, sign: "+" },
   Overdrive: { hue: 48, sign: "»" },
@@ -80,7 +83,8 @@ export class Scene {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     for (const { size } of replica.rows("Bounds")) this.size = size;
     const scale = Math.max(Math.min(width, height) / VIEW, 0.35 * ratio);
-    this.#follow(ships, pointer, scale / ratio, seconds);
+    const followed = ships.find((ship) => ship.own) ?? best(ships, replica);
+    if (followed) this.#follow(followed, pointer, scale / ratio, seconds);
 
     context.setTransform(1, 0, 0, 1, 0, 0);
     this.#space(context, width, height, scale);
@@ -96,7 +100,8 @@ export class Scene {
     }
     for (const ship of ships) if (ship.state !== "Wrecked" && seen(ship, 80)) this.#ship(context, ship, effects, seconds);
     effects.draw(context, seconds);
-    for (const ship of ships) if (ship.state !== "Wrecked" && seen(ship, 80)) this.#label(context, ship);
+    const text = Math.min(Math.max(ratio / scale, 1), MOST_TEXT);
+    for (const ship of ships) if (ship.state !== "Wrecked" && seen(ship, 80)) label(context, ship, text, effects.said(ship.seat));
     this.#before = new Map(ships.map(({ slot, x, y }) => [slot, { x, y }]));
   }
 
@@ -127,16 +132,14 @@ export class Scene {
   }
 
   /**
-   * Moves the camera after the player's ship, a little towards where it aims.
-   * @param {Ship[]} ships
+   * Moves the camera after a ship, a little towards where the player aims.
+   * @param {Ship} ship
    * @param {{ x: number, y: number }} pointer
    * @param {number} scale
    * @param {number} seconds
    */
-  #follow(ships, pointer, scale, seconds) {
-    const own = ships.find((ship) => ship.own);
-    if (!own) return;
-    const goal = { x: own.x + (pointer.x / scale) * 0.16, y: own.y + (pointer.y / scale) * 0.16 };
+  #follow({ x, y }, pointer, scale, seconds) {
+    const goal = { x: x + (pointer.x / scale) * 0.16, y: y + (pointer.y / scale) * 0.16 };
     const far = Math.hypot(goal.x - this.camera.x, goal.y - this.camera.y) > 700;
     const part = far ? 1 : 1 - Math.exp(-7 * seconds);
     this.camera.x += (goal.x - this.camera.x) * part;
@@ -305,25 +308,62 @@ export class Scene {
     context.restore();
     context.globalAlpha = 1;
   }
+}
 
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {Ship} ship
-   */
-  #label(context, { x, y, name, hue, health, own, connected }) {
-    context.globalAlpha = connected ? 1 : 0.4;
-    const part = health / 100;
-    context.fillStyle = "rgb(10 14 34 / 70%)";
-    context.fillRect(x - 18, y - 27, 36, 4);
-    context.fillStyle = `hsl(${part * 130} 90% 58%)`;
-    context.fillRect(x - 18, y - 27, 36 * part, 4);
-    context.font = `${own ? "bold " : ""}11px system-ui`;
-    context.textAlign = "center";
-    context.textBaseline = "alphabetic";
-    context.fillStyle = own ? "#fff" : `hsl(${hue} 80% 82% / 0.85)`;
-    context.fillText(name, x, y - 32);
-    context.globalAlpha = 1;
-  }
+/**
+ * The ship of the best pilot, of several the one who was there first; none if there are none.
+ * @param {Ship[]} ships
+ * @param {Replica} replica
+ */
+function best(ships, replica) {
+  const score = (/** @type {Ship} */ { slot }) => replica.get("Pilot", slot)?.score ?? 0;
+  return ships.reduce((best, ship) => (best && score(best) >= score(ship) ? best : ship), /** @type {Ship | undefined} */ (undefined));
+}
+
+/**
+ * A ship's name and health, and what its pilot says.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Ship} ship
+ * @param {number} size Units of a pixel of text.
+ * @param {import("./effects.js").Said | null} said
+ */
+function label(context, { x, y, name, hue, health, own, connected }, size, said) {
+  context.globalAlpha = connected ? 1 : 0.4;
+  const part = health / 100;
+  context.fillStyle = "rgb(10 14 34 / 70%)";
+  context.fillRect(x - 18, y - 27, 36, 4);
+  context.fillStyle = `hsl(${part * 130} 90% 58%)`;
+  context.fillRect(x - 18, y - 27, 36 * part, 4);
+  context.font = `${own ? "bold " : ""}${11 * size}px system-ui`;
+  context.textAlign = "center";
+  context.textBaseline = "alphabetic";
+  context.fillStyle = own ? "#fff" : `hsl(${hue} 80% 82% / 0.85)`;
+  context.fillText(name, x, y - 32);
+  if (said) bubble(context, { x, y: y - 32 - 17 * size }, size, hue, said);
+  context.globalAlpha = 1;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {{ x: number, y: number }} foot
+ * @param {number} size Units of a pixel of text.
+ * @param {number} hue
+ * @param {import("./effects.js").Said} said
+ */
+function bubble(context, foot, size, hue, { text, shown }) {
+  context.globalAlpha = shown;
+  context.font = `bold ${14 * size}px system-ui`;
+  const half = context.measureText(text).width / 2 + 11 * size;
+  const top = foot.y - (24 + 6 * shown) * size;
+  context.beginPath();
+  context.roundRect(foot.x - half, top, 2 * half, 25 * size, 12.5 * size);
+  context.fillStyle = "rgb(10 14 34 / 80%)";
+  context.fill();
+  context.lineWidth = 1.2 * size;
+  context.strokeStyle = `hsl(${hue} 90% 72% / 0.7)`;
+  context.stroke();
+  context.fillStyle = `hsl(${hue} 90% 84%)`;
+  context.fillText(text, foot.x, top + 17.5 * size);
 }
 
 /**

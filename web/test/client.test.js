@@ -15,8 +15,8 @@ const ROOM_FULL = 3;
 /** @param {import("./fake.js").FakeSocket} socket */
 function resumeOf(socket) {
   const join = socket.last("Join");
-  join.string();
-  const resume = join.option(() => join.take(16)[0]);
+  assert.deepEqual([join.unsigned(), join.string(), join.unsigned()], [0, "lobby", 0]);
+  const resume = join.option(() => ({ token: join.take(16)[0], received: join.unsigned() }));
   join.end();
   return resume;
 }
@@ -31,7 +31,7 @@ describe("joining", () => {
     assert.equal(text.decode(socket.last("Auth").bytes), "\x01\x05ada.1");
     socket.say(fake.accepted());
     assert.equal(client.state, "joining");
-    assert.equal(text.decode(socket.last("Join").bytes), "\x05lobby\0");
+    assert.equal(text.decode(socket.last("Join").bytes), "\0\x05lobby\0\0");
     socket.say(fake.welcome());
     assert.equal(client.state, "playing");
     assert.equal(client.seat, 3);
@@ -131,11 +131,12 @@ describe("a lost connection", () => {
     relay.socket.end();
     relay.pass(1);
     relay.socket.admit({ resume: 8 });
-    assert.equal(resumeOf(relay.sockets[1]), 7);
+    assert.deepEqual(resumeOf(relay.sockets[1]), { token: 7, received: 0 });
+    relay.socket.say(fake.event(0, "hi", 300));
     relay.socket.end();
     relay.pass(1);
     relay.socket.admit();
-    assert.equal(resumeOf(relay.sockets[2]), 8, "each welcome brings a new token");
+    assert.deepEqual(resumeOf(relay.sockets[2]), { token: 8, received: 300 }, "each welcome brings a new token");
     assert.equal(relay.client.stats.reconnects, 2);
   });
 
@@ -150,14 +151,17 @@ describe("a lost connection", () => {
   });
 });
 
-test("a resume token of an earlier client is sent with the first join", (t) => {
-  const { socket } = fake.start(t, { resume: fake.token(9) });
-  socket.admit();
-  assert.equal(resumeOf(socket), 9);
+test("a seat of an earlier client is asked for with the first join", (t) => {
+  const resume = { token: fake.token(9), received: 12 };
+  const { client, socket } = fake.start(t, { resume });
+  assert.deepEqual(client.resume, resume);
+  socket.admit({ resume: 10, received: 15 });
+  assert.deepEqual(resumeOf(socket), { token: 9, received: 12 });
+  assert.deepEqual(client.resume, { token: fake.token(10), received: 15 });
 });
 
 test("a refused resume joins anew on the same connection", (t) => {
-  const { client, socket, sockets } = fake.start(t, { resume: fake.token(9) });
+  const { client, socket, sockets } = fake.start(t, { resume: { token: fake.token(9), received: 0 } });
   const errors = fake.record(client, "error");
   socket.open();
   socket.say(fake.accepted());
@@ -173,15 +177,15 @@ test("a refused resume joins anew on the same connection", (t) => {
 test("a room that refuses for now is asked again in time", (t) => {
   const relay = fake.start(t);
   relay.socket.open();
-  relay.socket.say(fake.accepted(), fake.error(ROOM_FULL));
-  relay.pass(3000);
+  relay.socket.say(fake.accepted(), fake.error(ROOM_FULL, 1500));
   const joins = () => relay.socket.kinds.filter((kind) => kind === "Join").length;
-  assert.equal(joins(), 1, "refused for good");
-  relay.socket.say(fake.error(ROOM_FULL, 1500));
   relay.pass(1499);
   assert.equal(joins(), 1);
   relay.pass(1);
   assert.equal(joins(), 2);
+  relay.socket.say(fake.error(ROOM_FULL));
+  relay.pass(3000);
+  assert.equal(joins(), 2, "refused for good");
 });
 
 describe("a close of the relay", () => {
@@ -195,6 +199,19 @@ describe("a close of the relay", () => {
       assert.equal(relay.client.state, retry ? "waiting" : "closed");
       relay.pass(60_000);
       assert.equal(relay.sockets.length > 1, retry);
+    });
+  }
+
+  for (const [what, code] of /** @type {const} */ ([["a code that is in no table", 4999], ["no code", 1005], ["a cut", 1006]])) {
+    test(`with ${what} is tried again`, (t) => {
+      const relay = fake.start(t);
+      const closes = fake.record(relay.client, "close");
+      relay.socket.admit();
+      relay.socket.end(code);
+      assert.deepEqual(closes.map(({ code, retry }) => [code, retry]), [[code, true]]);
+      assert.equal(relay.client.state, "waiting");
+      relay.pass(100);
+      assert.equal(relay.sockets.length, 2);
     });
   }
 

@@ -5,9 +5,14 @@
 
 import assert from "node:assert/strict";
 import { Reader, Writer } from "../bytes.js";
-import { Client } from "../tickwire.js";
+import { Client, Refusal } from "../tickwire.js";
 
-const KINDS = ["", "Auth", "Join", "Input", "Leave", "Resync", "Probe", "ProbeReply"];
+const utf8 = new TextEncoder();
+
+const KINDS = [
+  "", "Auth", "Join", "Input", "Leave", "Resync", "Probe", "ProbeReply", "Subscribe", "Unsubscribe", "Publish", "Ack", "Tell", "Request",
+  "ListRooms",
+];
 
 /** One connection, from the relay's end. */
 export class FakeSocket {
@@ -69,11 +74,16 @@ export class FakeSocket {
     return this.heard.map(({ kind }) => kind);
   }
 
+  /** Readers of all messages of this kind. @param {string} kind */
+  all(kind) {
+    return this.heard.filter((message) => message.kind === kind).map(({ body }) => new Reader(body));
+  }
+
   /** A reader of the last message of this kind. @param {string} kind */
   last(kind) {
-    const found = this.heard.findLast((message) => message.kind === kind);
+    const found = this.all(kind).at(-1);
     assert.ok(found, `no ${kind} among ${this.kinds}`);
-    return new Reader(found.body);
+    return found;
   }
 
   /** Lets the client in. @param {Partial<typeof ROOM>} [room] */
@@ -84,7 +94,7 @@ export class FakeSocket {
   }
 }
 
-const ROOM = { seat: 3, resume: 7 };
+const ROOM = { room: "lobby", code: /** @type {string | null} */ (null), seat: /** @type {number | null} */ (3), resume: 7, received: 0, lost: false };
 
 /**
  * @param {number} kind
@@ -108,31 +118,42 @@ export function accepted() {
 }
 
 /**
- * A room of 10 ticks a second at tick 100. Its input is a boolean `fire`, its event `Said` a `text`.
- * @param {Partial<typeof ROOM>} [room] The resume token is 16 times this byte.
+ * A room of 10 ticks a second at tick 100, whose host has seat 5. Its input is a boolean `fire`; its event `Said`, its message `Say`, the request of its
+ * exchange `Ask` and the reply `Answer` have a `text`.
+ * @param {Partial<typeof ROOM>} [change] The resume token is 16 times this byte.
  */
-export function welcome(room) {
-  const { seat, resume } = { ...ROOM, ...room };
+export function welcome(change) {
+  const { room, code, seat, resume, received, lost } = { ...ROOM, ...change };
   return frame(0x42, (out) => {
-    out.string("lobby");
-    for (const value of [seat, 100, 10, 1, 8, 16]) out.unsigned(value);
+    out.string(room);
+    out.option(code, (code) => out.string(code));
+    out.unsigned(41);
+    for (const value of [seat, 5]) out.option(value, (value) => out.unsigned(value));
+    for (const value of [100, 10, 1, 8, 16]) out.unsigned(value);
     out.put(token(resume));
-    for (const value of [20_000, 0, 0]) out.unsigned(value);
-    // The input.
+    for (const value of [20_000, received]) out.unsigned(value);
+    out.bool(lost);
+    // The schema: its hash, no components, the input.
+    for (const value of [0, 0]) out.unsigned(value);
     out.string("Input");
     out.unsigned(1);
     out.string("fire");
-    out.unsigned(0);
-    out.unsigned(0);
-    // The events.
-    out.unsigned(1);
-    out.string("Said");
-    out.unsigned(1);
-    out.string("text");
-    for (const value of [5, 24, 0]) out.unsigned(value);
-    // No messages, no requests.
     for (const value of [0, 0]) out.unsigned(value);
+    out.list(["Said"], (name) => texts(out, name));
+    out.list(["Shout", "Say"], (name) => texts(out, name));
+    out.list(["Ask"], (name) => {
+      texts(out, name);
+      texts(out, "Answer");
+    });
   });
+}
+
+/** A shape with a `text` alone. @param {Writer} out @param {string} name */
+function texts(out, name) {
+  out.string(name);
+  out.unsigned(1);
+  out.string("text");
+  for (const value of [5, 24, 0]) out.unsigned(value);
 }
 
 /** @param {number} byte */
@@ -148,26 +169,146 @@ export function snapshot(body = 0) {
 /**
  * @param {number} event
  * @param {string} text
+ * @param {number} [number]
  */
-export function event(event, text) {
+export function event(event, text, number = 1) {
   return frame(0x44, (out) => {
+    out.varint(number);
     out.varint(104);
     out.varint(event);
-    out.opaque(new TextEncoder().encode(text));
+    out.opaque(utf8.encode(text));
   });
 }
 
 /**
  * @param {number} code
  * @param {number | null} [retryMs]
+ * @param {string | null} [id]
  */
-export function error(code, retryMs = null) {
+export function error(code, retryMs = null, id = null) {
   return frame(0x45, (out) => {
     out.unsigned(code);
     out.string("no");
-    out.u8(retryMs === null ? 0 : 1);
-    if (retryMs !== null) out.unsigned(retryMs);
+    out.option(retryMs, (ms) => out.unsigned(ms));
+    out.option(id, (id) => out.string(id));
   });
+}
+
+/** What bincode has for where a channel is. */
+export const Scope = Object.freeze({ ROOM: 0, RELAY: 1 });
+
+/** Someone called Bob. @param {Writer} out */
+function member(out) {
+  out.unsigned(70_000);
+  out.option(4, (seat) => out.unsigned(seat));
+  out.string("Bob");
+}
+
+/**
+ * Bob is in the channel, and one more who is not listed.
+ * @param {number} scope
+ * @param {string} channel
+ */
+export function subscribed(scope, channel) {
+  return frame(0x48, (out) => {
+    out.unsigned(scope);
+    out.string(channel);
+    out.list([0], () => member(out));
+    out.unsigned(2);
+  });
+}
+
+/**
+ * @param {number} scope
+ * @param {string} channel
+ */
+export function unsubscribed(scope, channel) {
+  return frame(0x49, (out) => {
+    out.unsigned(scope);
+    out.string(channel);
+  });
+}
+
+/**
+ * Bob says something.
+ * @param {number} number
+ * @param {{ scope: number, channel: string } | number[] | "host"} to
+ * @param {string | Uint8Array} content JSON or bytes.
+ */
+export function message(number, to, content) {
+  return frame(0x4a, (out) => {
+    out.unsigned(number);
+    out.option(true, () => member(out));
+    if (to === "host") out.unsigned(2);
+    else if (Array.isArray(to)) {
+      out.unsigned(1);
+      out.list(to, (seat) => out.unsigned(seat));
+    } else {
+      out.unsigned(0);
+      out.unsigned(to.scope);
+      out.string(to.channel);
+    }
+    out.unsigned(typeof content === "string" ? 0 : 1);
+    out.counted(typeof content === "string" ? utf8.encode(content) : content);
+  });
+}
+
+/**
+ * @param {number} scope
+ * @param {string} channel
+ * @param {boolean} here
+ */
+export function presence(scope, channel, here) {
+  return frame(0x4b, (out) => {
+    out.unsigned(scope);
+    out.string(channel);
+    member(out);
+    out.bool(here);
+  });
+}
+
+/** @param {string} id */
+export function acked(id) {
+  return frame(0x4c, (out) => out.string(id));
+}
+
+/**
+ * @param {number} number
+ * @param {string} id
+ * @param {string} text
+ */
+export function reply(number, id, text) {
+  return frame(0x4d, (out) => {
+    out.varint(number);
+    out.opaque(utf8.encode(id));
+    out.varint(0);
+    out.opaque(utf8.encode(text));
+  });
+}
+
+/**
+ * Rooms of these names.
+ * @param {boolean} whole
+ * @param {string[]} names
+ * @param {string[]} [gone]
+ */
+export function rooms(whole, names, gone = []) {
+  return frame(0x4e, (out) => {
+    out.bool(whole);
+    out.list(names, (name) => {
+      for (const text of [name, "arena"]) out.string(text);
+      out.list([["map", "dust"]], (label) => label.forEach((text) => out.string(text)));
+      out.string("come in");
+      for (const count of [2, 8, 1]) out.unsigned(count);
+      out.bool(false);
+    });
+    out.list(gone, (name) => out.string(name));
+  });
+}
+
+/** @param {number | null} seat */
+export function host(seat) {
+  return frame(0x4f, (out) => out.option(seat, (seat) => out.unsigned(seat)));
 }
 
 /** @param {number} nonce */
@@ -238,4 +379,27 @@ export function record(client, ...names) {
   const seen = [];
   for (const name of names) client.on(name, (value) => seen.push(value));
   return seen;
+}
+
+/** Loses the connection and comes back, as far as to being accepted. @param {ReturnType<typeof start>} relay */
+export function cut(relay) {
+  relay.socket.end();
+  relay.pass(1);
+  relay.socket.open();
+  relay.socket.say(accepted());
+}
+
+/** The code of a refusal. @param {Promise<unknown>} answer */
+export async function refusal(answer) {
+  const error = await answer.then(
+    () => assert.fail("this was to be refused"),
+    (error) => error,
+  );
+  assert.ok(error instanceof Refusal, String(error));
+  return error.code;
+}
+
+/** What has become of a promise by now. @param {Promise<unknown>} answer */
+export function now(answer) {
+  return Promise.race([answer.then(() => "answered", () => "refused"), new Promise((resolve) => setImmediate(resolve, "waiting"))]);
 }

@@ -139,7 +139,7 @@ test("a client that closes keeps its seat for one that resumes", async (t) => {
   await when(first, "snapshot", () => seatRow(first, seat)?.sequence === sequence);
   first.close();
   await when(witness, "snapshot", () => seatRow(witness, seat)?.connected === false);
-  const { client: second } = connect(t, "Kim", { resume: first.welcome?.resume });
+  const { client: second } = connect(t, "Kim", { resume: first.resume });
   await when(second, "snapshot");
   assert.equal(second.seat, seat);
   assert.equal(second.send({}), sequence && sequence + 1);

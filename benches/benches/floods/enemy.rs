@@ -40,7 +40,7 @@ impl Enemy {
         }
         for message in [
             ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "enemy".into() }),
-            ClientMessage::Join(Join { room: room_name(0), resume: None }),
+            ClientMessage::Join(Join::room(room_name(0))),
         ] {
             let mut payload = Vec::new();
             message.encode(&mut payload);

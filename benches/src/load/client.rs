@@ -89,7 +89,7 @@ impl Client {
         let mut client = Self { socket: upgraded.map_err(|_| End::Refused)?.0, newest: 0, asked: (0, 0) };
         client.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: format!("bench.{name}") })).await;
         if let Some(room) = room {
-            client.say(&ClientMessage::Join(Join { room, resume: None })).await;
+            client.say(&ClientMessage::Join(Join::room(room))).await;
         }
         Ok(client)
     }

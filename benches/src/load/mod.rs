@@ -11,4 +11,4 @@ pub use client::{Client, End, Heard, Kind, websocket_config};
 pub use crowd::{Crowd, CrowdReport, Gaps};
 pub use host::{Host, Noisy, room_name};
 pub use numbers::{Quantiles, nanos};
-pub use process::{Common, Process, answer, cpu_time, memory, peak_memory, runtime};
+pub use process::{Common, Process, answer, cpu_time, memory, peak_memory, runtime, threads};

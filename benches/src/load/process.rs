@@ -100,16 +100,24 @@ pub fn cpu_time() -> Duration {
 pub fn memory() -> u64 {
     // Where that is not allowed, the most is of the whole run.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
-    status("VmRSS:")
+    kilobytes("VmRSS:")
 }
 
 /// The most bytes of memory that this process has occupied since [`memory`] was called.
 pub fn peak_memory() -> u64 {
-    status("VmHWM:")
+    kilobytes("VmHWM:")
 }
 
-fn status(name: &str) -> u64 {
+/// The threads of this process.
+pub fn threads() -> u64 {
+    status("Threads:").parse().unwrap_or(0)
+}
+
+fn kilobytes(name: &str) -> u64 {
+    1024 * status(name).trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
+}
+
+fn status(name: &str) -> String {
     let status = std::fs::read_to_string("/proc/self/status").expect("the bench runs on Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
 }

@@ -120,8 +120,7 @@ pub async fn run(
         };
         let name = name(index);
         let id = format!("{name}.{}x{index}", options.run);
-        let token = options.tokens.mint(&id, &name);
-        let config = ClientConfig { url: options.url.clone(), token, room: room.clone() };
+        let config = ClientConfig::new(&options.url, options.tokens.mint(&id, &name), room);
         let client = Client::with_seed(config, seed)?.trusting(options.trust.clone());
         let delay = STAGGER * index as u32;
         let over = over.subscribe();
@@ -210,7 +209,7 @@ impl Bot {
 
     async fn handle(&mut self, client: &mut Client, update: Update) {
         match update {
-            Update::Joined => {
+            Update::Joined { .. } => {
                 let theirs = client.welcome().map(|welcome| &welcome.schema.input);
                 if theirs != Some(&self.brain.input_shape()) {
                     self.fault("the room plays another game than this bot".into());
@@ -228,7 +227,7 @@ impl Bot {
                 self.fault(reason);
                 self.progress.joined.fetch_sub(u64::from(std::mem::take(&mut self.in_room)), Ordering::Relaxed);
             }
-            Update::Event { .. } => {}
+            _ => {}
         }
     }
 

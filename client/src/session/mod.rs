@@ -1,14 +1,27 @@
 //! The client's side of a conversation. Sans-IO: it is told what came and when, and queues what to send and what to tell.
 
+mod channels;
+mod config;
+mod play;
+mod talk;
+mod unanswered;
+mod update;
+
+pub use config::ClientConfig;
+pub use talk::TalkError;
+pub use update::{Counts, Update};
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tickwire_protocol::snapshot::{Applied, DecodeError};
 use tickwire_protocol::{
-    Auth, ClientMessage, ClientProbeReply, CloseCode, ErrorCode, ErrorReply, Input, Join, PROTOCOL_VERSION, Probe,
-    ResumeToken, Resync, Sequence, ServerMessage, Tick, Welcome, Wire, wire,
+    Acked, Auth, ClientMessage, ClientProbeReply, CloseCode, ErrorCode, ErrorReply, HostChange, Join, ListRooms,
+    PROTOCOL_VERSION, Probe, Resume, ResumeToken, SeatId, Sequence, ServerMessage, Target, Tick, Welcome,
 };
+
+use channels::Channels;
+use unanswered::Unanswered;
 
 use crate::clock::RoomClock;
 use crate::replica::Replica;
@@ -20,89 +33,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// for ever.
 const PROBE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between requests for a resync.
-const RESYNC_EVERY: Duration = Duration::from_millis(500);
-
-/// Inputs for one tick: one steers, a few more are a key pressed and released. A client that wakes up answers a heap of snapshots at once.
-const INPUTS_A_TICK: u32 = 4;
-
-/// Where to go and who to be.
-#[derive(Clone, Debug)]
-pub struct ClientConfig {
-    /// Such as `ws://127.0.0.1:7777`.
-    pub url: String,
-    /// What the relay's authenticator knows the player by.
-    pub token: String,
-    /// The room's name.
-    pub room: String,
-}
-
-/// What a client learns.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Update {
-    /// It is in the room; the replica is empty until the first snapshot.
-    Joined,
-    /// The replica is that of a new tick.
-    Snapshot {
-        /// The tick.
-        tick: Tick,
-    },
-    /// The game says something.
-    Event {
-        /// The tick it belongs to.
-        tick: Tick,
-        /// The event's name in the schema.
-        name: String,
-        /// Its fields: see [`Update::event`].
-        record: Bytes,
-    },
-    /// The relay refused something; the connection stays.
-    Refused {
-        /// Why, for programs.
-        code: ErrorCode,
-        /// Why, for people.
-        message: String,
-    },
-    /// The connection is lost and will be tried again.
-    Lost {
-        /// The relay's close code, if it sent one.
-        code: Option<CloseCode>,
-        /// Why, for people.
-        reason: String,
-    },
-}
-
-impl Update {
-    /// The event of this type, if the update is one.
-    pub fn event<E: Wire>(&self) -> Option<E> {
-        match self {
-            Update::Event { name, record, .. } if name == E::NAME => wire::from_record(record).ok(),
-            _ => None,
-        }
-    }
-}
-
-/// What was counted since the client was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Payload bytes of WebSocket messages received.
-    pub bytes: u64,
-    /// Snapshots applied.
-    pub snapshots: u64,
-    /// Snapshots that brought a snapshot hash.
-    pub hash_checks: u64,
-    /// … that was not the replica's.
-    pub hash_mismatches: u64,
-    /// Resyncs asked for.
-    pub resyncs: u64,
-    /// Connections after the first that got into the room.
-    pub reconnects: u64,
-    /// Closes by the relay: flood, no sign of life, and the like.
-    pub evicted: u64,
-    /// Messages that could not be read, and refusals.
-    pub errors: u64,
-}
-
 /// The conversation of one client, over one connection after the other.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -110,8 +40,11 @@ pub(crate) struct Session {
     state: State,
     out: VecDeque<Bytes>,
     updates: VecDeque<Update>,
+    /// Takes the seat up again; none without one.
     resume: Option<ResumeToken>,
     welcome: Option<Box<Welcome>>,
+    /// Whether the room of the last welcome is no longer there.
+    room_gone: bool,
     replica: Option<Replica>,
     sequence: Sequence,
     /// The newest tick that an input was sent for, and how many were.
@@ -123,6 +56,14 @@ pub(crate) struct Session {
     next_join: Option<Instant>,
     next_nonce: u32,
     resync_asked: Option<Instant>,
+    /// The number of the newest event, message or reply in the room.
+    received: u32,
+    /// … of those that were said in no channel: these come in order.
+    heard: u32,
+    channels: Channels,
+    unanswered: Unanswered,
+    /// The list of rooms that is to come, or to be kept up to date.
+    list: Option<ListRooms>,
     counts: Counts,
 }
 
@@ -139,7 +80,8 @@ enum State {
 }
 
 impl Session {
-    pub(crate) fn new(config: ClientConfig, now: Instant) -> Self {
+    /// A conversation not begun. `prefix` begins the ids of what is said in it.
+    pub(crate) fn new(config: ClientConfig, prefix: u64, now: Instant) -> Self {
         Self {
             config,
             state: State::Offline,
@@ -147,6 +89,7 @@ impl Session {
             updates: VecDeque::new(),
             resume: None,
             welcome: None,
+            room_gone: false,
             replica: None,
             sequence: 0,
             inputs: (0, 0),
@@ -156,6 +99,11 @@ impl Session {
             next_join: None,
             next_nonce: 0,
             resync_asked: None,
+            received: 0,
+            heard: 0,
+            channels: Channels::default(),
+            unanswered: Unanswered::new(prefix),
+            list: None,
             counts: Counts::default(),
         }
     }
@@ -168,6 +116,10 @@ impl Session {
 
     pub(crate) fn welcome(&self) -> Option<&Welcome> {
         self.welcome.as_deref()
+    }
+
+    pub(crate) fn seat(&self) -> Option<SeatId> {
+        self.welcome()?.seat
     }
 
     pub(crate) fn replica(&self) -> Option<&Replica> {
@@ -188,7 +140,11 @@ impl Session {
 
     /// The room's tick now, with its fraction.
     pub(crate) fn server_tick(&self, now: Instant) -> Option<f64> {
-        self.clock.tick(now, f64::from(self.welcome()?.tick_rate))
+        self.clock.tick(now, self.tick_rate())
+    }
+
+    fn tick_rate(&self) -> f64 {
+        self.welcome().map_or(0.0, |welcome| welcome.tick_rate.into())
     }
 
     /// The next WebSocket message to send.
@@ -201,9 +157,10 @@ impl Session {
         self.updates.pop_front()
     }
 
-    /// When to call [`Session::handle_timeout`]; none without a room.
+    /// When to call [`Session::handle_timeout`]; none while there is nothing to wait for.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        if self.is_playing() { Some(self.next_probe) } else { self.next_join }
+        let own = if self.is_playing() { Some(self.next_probe) } else { self.next_join };
+        own.into_iter().chain(self.unanswered.deadline()).min()
     }
 
     // What happened.
@@ -237,6 +194,7 @@ impl Session {
         self.state = State::Offline;
         self.next_join = None;
         self.probe = None;
+        self.unanswered.lost();
         self.updates.push_back(Update::Lost { code, reason: reason.to_owned() });
     }
 
@@ -244,6 +202,9 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.next_join.take_if(|at| now >= *at).is_some() {
             self.join();
+        }
+        if self.unanswered.deadline().is_some_and(|at| now >= at) {
+            self.say_lot(now);
         }
         if !self.is_playing() || now < self.next_probe {
             return;
@@ -257,40 +218,11 @@ impl Session {
         }
     }
 
-    /// The player wants something, as a record. The input's sequence; none if it was not sent: outside a room, before its first snapshot,
-    /// and beyond [`INPUTS_A_TICK`].
-    pub(crate) fn input(&mut self, now: Instant, record: Bytes) -> Option<Sequence> {
-        let acked = self.replica.as_ref().map_or(0, Replica::tick);
-        // Only the first snapshot tells the room's tick and where a seat that was taken over has counted to.
-        if !self.is_playing() || acked == 0 {
-            return None;
-        }
-        // The first tick that can still run with it.
-        let arrival = self.server_tick(now).map(|tick| tick + self.trip_ticks());
-        let tick = arrival.map_or(acked + 1, |tick| tick as Tick + 1);
-        if self.inputs.0 != tick {
-            self.inputs = (tick, 0);
-        }
-        if self.inputs.1 == INPUTS_A_TICK {
-            return None;
-        }
-        self.inputs.1 += 1;
-        self.sequence += 1;
-        self.send(&ClientMessage::Input(Input { sequence: self.sequence, tick, acked, record }));
-        Some(self.sequence)
-    }
-
-    /// The player goes.
+    /// The player goes, or waits no longer for a room.
     pub(crate) fn leave(&mut self) {
-        if self.is_playing() {
+        if matches!(self.state, State::Joining | State::Playing) {
             self.send(&ClientMessage::Leave);
         }
-    }
-
-    /// Ticks that a message takes to the relay.
-    fn trip_ticks(&self) -> f64 {
-        let rate = self.welcome().map_or(0, |welcome| welcome.tick_rate);
-        self.rtt().unwrap_or_default().as_secs_f64() / 2.0 * f64::from(rate)
     }
 
     fn handle_message(&mut self, now: Instant, message: ServerMessage) {
@@ -298,40 +230,77 @@ impl Session {
             ServerMessage::Accepted(_) => {
                 self.state = State::Joining;
                 self.join();
+                self.handle_accepted(now);
             }
             ServerMessage::Welcome(welcome) => self.handle_welcome(now, welcome),
             ServerMessage::Snapshot(body) => self.handle_snapshot(now, &body),
-            ServerMessage::Event(event) => match self.event_name(event.event) {
-                Some(name) => self.updates.push_back(Update::Event { tick: event.tick, name, record: event.record }),
-                None => self.counts.errors += 1,
-            },
-            ServerMessage::Error(ErrorReply { code: ErrorCode::ResumeRefused, .. }) if self.state == State::Joining => {
-                self.resume = None;
-                self.join();
-            }
-            ServerMessage::Error(ErrorReply { code, message, retry_ms }) => {
-                self.counts.errors += 1;
-                if let (State::Joining, Some(wait)) = (self.state, retry_ms) {
-                    self.next_join = Some(now + Duration::from_millis(wait.into()));
-                }
-                self.updates.push_back(Update::Refused { code, message });
-            }
+            ServerMessage::Event(event) => self.handle_event(event),
+            ServerMessage::Error(error) => self.handle_error(now, error),
             ServerMessage::Probe(Probe { nonce }) => {
                 let acked = self.replica.as_ref().map_or(0, Replica::tick);
                 self.send(&ClientMessage::ProbeReply(ClientProbeReply { nonce, acked }));
             }
             ServerMessage::ProbeReply(reply) => {
-                let rate = self.welcome().map_or(0, |welcome| welcome.tick_rate);
+                let rate = self.tick_rate();
                 if let Some((_, sent)) = self.probe.take_if(|(nonce, _)| *nonce == reply.nonce) {
-                    self.clock.answered(sent, now, (reply.tick, reply.phase), f64::from(rate));
+                    self.clock.answered(sent, now, (reply.tick, reply.phase), rate);
                 }
+            }
+            ServerMessage::Subscribed(subscribed) => self.handle_subscribed(subscribed),
+            ServerMessage::Unsubscribed(unsubscribed) => self.handle_unsubscribed(unsubscribed),
+            ServerMessage::Message(message) => self.handle_talk(message),
+            ServerMessage::Presence(presence) => self.updates.push_back(Update::Presence(presence)),
+            ServerMessage::Acked(Acked { id }) => {
+                self.unanswered.answered(&id);
+                self.updates.push_back(Update::Acked { id });
+            }
+            ServerMessage::Reply(reply) => self.handle_reply(reply),
+            ServerMessage::RoomList(list) => self.handle_room_list(list),
+            ServerMessage::HostChange(HostChange { host }) => {
+                self.welcome.iter_mut().for_each(|welcome| welcome.host = host);
+                self.updates.push_back(Update::Host(host));
             }
         }
     }
 
+    fn handle_error(&mut self, now: Instant, ErrorReply { code, message, retry_ms, id }: ErrorReply) {
+        let joining = self.state == State::Joining && id.is_none();
+        match code {
+            ErrorCode::ResumeRefused if joining => {
+                self.resume = None;
+                return self.join();
+            }
+            ErrorCode::RoomNotFound if joining && self.target() != self.config.target => {
+                (self.room_gone, self.resume) = (true, None);
+                return self.join();
+            }
+            _ => {}
+        }
+        // A request that was said again while its answer was on its way has had that.
+        if id.as_ref().is_some_and(|id| !self.unanswered.answered(id)) {
+            return;
+        }
+        self.counts.errors += 1;
+        let retry_in = retry_ms.map(|wait| Duration::from_millis(wait.into()));
+        if joining && let Some(wait) = retry_in {
+            self.next_join = Some(now + wait);
+        }
+        self.updates.push_back(Update::Refused { code, message, id, retry_in });
+    }
+
     fn join(&mut self) {
-        let (room, resume) = (self.config.room.clone(), self.resume);
-        self.send(&ClientMessage::Join(Join { room, resume }));
+        let resume = self.resume.map(|token| Resume { token, received: self.received });
+        self.send(&ClientMessage::Join(Join { target: self.target(), role: self.config.role, resume }));
+    }
+
+    /// Back to where it was as long as that is there.
+    fn target(&self) -> Target {
+        match self.welcome().filter(|_| !self.room_gone) {
+            None => self.config.target.clone(),
+            // A stranger finds a private room by its code alone.
+            Some(Welcome { code: Some(code), .. }) if self.resume.is_none() => Target::Code(code.clone()),
+            Some(welcome) => Target::Room(welcome.room.clone()),
+        }
     }
 
     fn handle_welcome(&mut self, now: Instant, welcome: Box<Welcome>) {
@@ -339,67 +308,32 @@ impl Session {
             self.counts.errors += 1;
             return;
         }
+        let resumed = self.resume.is_some();
+        let place = |welcome: &Welcome| (welcome.room.clone(), welcome.schema_hash);
+        let elsewhere = self.welcome().is_some_and(|before| place(before) != place(&welcome));
         self.counts.reconnects += u64::from(self.welcome.is_some());
-        if self.resume.is_none() {
+        if resumed {
+            self.received = self.received.max(welcome.received);
+        } else {
             // A new seat counts from the start.
-            self.sequence = 0;
+            (self.sequence, self.received, self.heard) = (0, welcome.received, welcome.received);
         }
         self.state = State::Playing;
-        self.resume = Some(welcome.resume);
+        self.resume = welcome.seat.map(|_| welcome.resume);
+        self.room_gone = false;
         self.replica = Some(Replica::new(welcome.schema.clone()));
         self.clock = RoomClock::default();
         self.next_probe = now;
+        self.next_join = None;
         self.resync_asked = None;
+        self.updates.push_back(Update::Joined { resumed, lost: welcome.lost });
         self.welcome = Some(welcome);
-        self.updates.push_back(Update::Joined);
+        if resumed {
+            self.handle_resumed(now);
+        } else {
+            self.handle_joined_anew(now, elsewhere);
+        }
         self.handle_timeout(now);
-    }
-
-    fn handle_snapshot(&mut self, now: Instant, body: &Bytes) {
-        let Some(replica) = &mut self.replica else {
-            self.counts.errors += 1;
-            return;
-        };
-        match replica.apply(body) {
-            Ok(Applied::Fresh { tick, hash_matched }) => {
-                self.counts.snapshots += 1;
-                self.counts.hash_checks += u64::from(hash_matched.is_some());
-                self.follow_seat();
-                if hash_matched == Some(false) {
-                    self.counts.hash_mismatches += 1;
-                    self.ask_for_resync(now, Resync { base: None, desync: true });
-                }
-                self.updates.push_back(Update::Snapshot { tick });
-            }
-            Ok(Applied::Old) => {}
-            Err(DecodeError::Gap { have, .. }) => {
-                let base = Some(have).filter(|&tick| tick > 0);
-                self.ask_for_resync(now, Resync { base, desync: false });
-            }
-            Err(_) => {
-                self.counts.errors += 1;
-                self.ask_for_resync(now, Resync { base: None, desync: true });
-            }
-        }
-    }
-
-    /// A seat taken over from another client of the same player has counted on.
-    fn follow_seat(&mut self) {
-        if let (Some(replica), Some(welcome)) = (&self.replica, &self.welcome) {
-            self.sequence = self.sequence.max(replica.consumed(welcome.seat).unwrap_or(0));
-        }
-    }
-
-    fn ask_for_resync(&mut self, now: Instant, resync: Resync) {
-        if self.resync_asked.is_none_or(|asked| now >= asked + RESYNC_EVERY) {
-            self.resync_asked = Some(now);
-            self.counts.resyncs += 1;
-            self.send(&ClientMessage::Resync(resync));
-        }
-    }
-
-    fn event_name(&self, event: u32) -> Option<String> {
-        Some(self.welcome.as_ref()?.schema.events.get(event as usize)?.name.clone())
     }
 
     fn send(&mut self, message: &ClientMessage) {

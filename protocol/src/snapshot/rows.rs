@@ -29,7 +29,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(shape: &Shape) -> Self {
+    pub(crate) fn new(shape: &Shape) -> Self {
         let (mut int_stride, mut opaque_stride) = (0, 0);
         let next = |count: &mut usize| std::mem::replace(count, *count + 1);
         let places = shape
@@ -61,6 +61,20 @@ impl Rows {
     /// The slots that have this component, ascending.
     pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
         self.present.iter()
+    }
+
+    /// Whether both, which are of one component, have the same row for the slot, or both none.
+    pub(crate) fn agrees(&self, other: &Rows, slot: Slot) -> bool {
+        let there = self.contains(slot);
+        there == other.contains(slot)
+            && (!there || self.ints(slot) == other.ints(slot) && self.opaques(slot) == other.opaques(slot))
+    }
+
+    /// Becomes equal to `other`, which is of the same component.
+    pub(crate) fn copy_from(&mut self, other: &Rows) {
+        self.ints.clone_from(&other.ints);
+        self.opaques.clone_from(&other.opaques);
+        self.present.clone_from(&other.present);
     }
 
     /// The slot's integers; it must have had a row.

@@ -37,6 +37,11 @@ impl Tables {
         &mut self.tables[component]
     }
 
+    /// The rows as they are, by component.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Rows> {
+        self.tables.iter().map(|table| &table.rows)
+    }
+
     /// Takes the slot's entity out of every table. The slot must not be used again before every decoder in
     /// [`RESYNC_WINDOW`](super::RESYNC_WINDOW) has heard of it.
     pub fn despawn(&mut self, slot: Slot) {
@@ -57,7 +62,7 @@ impl Tables {
     /// The snapshot hash of the tables as they are.
     pub fn hash(&self) -> u32 {
         // Rows are what every mirror will hold after its next delta.
-        snapshot_hash(self.tables.iter().map(|table| &table.rows))
+        snapshot_hash(self.rows())
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode};
-use tickwire_protocol::CloseCode;
-use tickwire_sim::{Game, Sim, SimOptions};
+use tickwire_protocol::{CloseCode, Content, Creation};
+use tickwire_sim::{Game, Refusal, Sim, SimOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -24,12 +24,19 @@ use super::upgrade::{Rejection, upgrade};
 use super::worker::Workers;
 use super::{now, senders};
 use crate::auth::{Authenticator, DevelopmentTokens};
+use crate::budget::Allowed;
+use crate::channel::Keep;
 use crate::config::{Config, ConfigError};
 use crate::fanout::{Fanout, Op};
+use crate::form::Calendar;
 use crate::gate::{Barred, Gate, Visit};
-use crate::lobby::{Lobby, OpenError};
+use crate::handle::RoomHandle;
+use crate::hub::{Hub, HubTerms};
+use crate::lobby::{Kind, Limits, Lobby, OpenError, Plan};
+use crate::options::RoomOptions;
+use crate::queue::{Queue, Tolerance};
 use crate::room::Terms;
-use crate::stats::RelayStats;
+use crate::stats::{RelayStats, Tally};
 use crate::strangers::{Stranger, Strangers};
 
 /// How long to wait when the system has no more sockets to give.
@@ -48,13 +55,19 @@ pub(super) struct Shared {
     pub(super) lobby: Lobby,
     pub(super) authenticator: Box<dyn Authenticator>,
     pub(super) pages: Vec<Page>,
+    pub(super) hub: Hub,
+    pub(super) queue: Mutex<Queue>,
+    /// Held while a room is looked for, to be created if there is none.
+    pub(super) creating: Mutex<()>,
+    pub(super) calendar: Calendar,
+    pub(super) tally: Arc<Tally>,
     pub(super) next_session: AtomicU64,
     /// Whether the relay is shutting down.
     pub(super) closing: watch::Sender<bool>,
     connections: Arc<Semaphore>,
     pub(super) strangers: Arc<Strangers>,
     pub(super) gate: Arc<Gate>,
-    workers: Workers,
+    pub(super) workers: Workers,
 }
 
 /// Puts a relay together.
@@ -63,6 +76,7 @@ pub struct RelayBuilder {
     config: Config,
     authenticator: Option<Box<dyn Authenticator>>,
     pages: Vec<Page>,
+    kinds: Vec<Kind>,
 }
 
 impl RelayBuilder {
@@ -81,6 +95,17 @@ impl RelayBuilder {
     /// Files to serve to browsers, on the port of the WebSockets.
     pub fn pages(mut self, pages: impl IntoIterator<Item = Page>) -> Self {
         self.pages.extend(pages);
+        self
+    }
+
+    /// What players may create rooms of, if they ask for this kind; the first is what they get if they ask for none. Default none: rooms are
+    /// opened by the embedder alone. The plan is made for each room, and may refuse with words for the player.
+    pub fn kind<G: Game>(
+        mut self,
+        name: &str,
+        plan: impl Fn(&Creation) -> Result<Plan<G>, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.kinds.push(Kind::new(name, plan));
         self
     }
 
@@ -103,9 +128,41 @@ impl RelayBuilder {
             Box::new(DevelopmentTokens)
         });
         let (fanout, shards) = Fanout::new(config.fanout_threads);
-        let terms = Terms { seat_hold: config.seat_hold, resyncs_per_tick: config.resyncs_per_tick };
+        let (start, tally) = (now(), Arc::<Tally>::default());
+        let calendar = Calendar::new(start, SystemTime::now());
+        let history = Keep { messages: config.history_messages, bytes: config.history_bytes };
+        let terms = Terms {
+            seat_hold: config.seat_hold,
+            reservation: config.reservation,
+            request_timeout: config.request_timeout,
+            over_budget: config.over_budget,
+            resyncs_per_tick: config.resyncs_per_tick,
+            said: Allowed { messages: config.room_messages, bytes: config.room_message_bytes },
+            log: Keep { messages: config.log_messages, bytes: config.log_bytes },
+            outbox_bytes: config.outbox_bytes,
+            channels: config.room_channels,
+            subscriptions: config.subscriptions,
+            history,
+            calendar,
+            tally: tally.clone(),
+        };
+        let hub = HubTerms {
+            channels: config.relay_channels,
+            subscriptions: config.subscriptions,
+            history,
+            said: Allowed { messages: config.relay_messages, bytes: config.relay_message_bytes },
+            memory: config.seat_hold,
+            calendar,
+        };
+        let rooms = Limits { rooms: config.rooms, of_player: config.rooms_per_player, empty_time: config.empty_time };
+        let tolerance = Tolerance { at_first: config.rank_tolerance, a_second: config.rank_tolerance_growth };
         let shared = Shared {
-            lobby: Lobby::new(config.rooms, terms, fanout),
+            hub: Hub::new(hub, fanout.clone(), tally.clone(), start),
+            lobby: Lobby::new(self.kinds, rooms, terms, fanout),
+            queue: Mutex::new(Queue::new(tolerance)),
+            creating: Mutex::default(),
+            calendar,
+            tally,
             authenticator,
             pages: self.pages,
             next_session: AtomicU64::new(1),
@@ -133,24 +190,56 @@ impl Relay {
     ///
     /// # Panics
     /// As [`Sim::new`].
-    pub fn open<G: Game>(&self, name: &str, game: impl Into<Arc<G>>, options: SimOptions) -> Result<(), OpenError> {
-        let sim = Box::new(Sim::new(game, options));
-        let room = self.shared.lobby.open(name, sim, std::time::Instant::now())?;
-        self.shared.workers.run(room);
-        Ok(())
+    pub fn open<G: Game>(
+        &self,
+        name: &str,
+        game: impl Into<Arc<G>>,
+        options: SimOptions,
+    ) -> Result<RoomHandle, OpenError> {
+        self.open_as(name, Plan { game: game.into(), sim: options, room: RoomOptions::default() })
     }
 
-    /// Ends a room before its next tick; its players are told `reason`, at most 123 bytes. False if there is none of that name.
-    pub fn close(&self, name: &str, reason: &str) -> bool {
-        self.shared.lobby.close(name, CloseCode::Left, reason)
+    /// The same with options for the room, too.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    ///
+    /// # Panics
+    /// As [`Sim::new`].
+    pub fn open_as<G: Game>(&self, name: &str, plan: Plan<G>) -> Result<RoomHandle, OpenError> {
+        let sim = Box::new(Sim::<G>::new(plan.game, plan.sim));
+        let (room, handle) = self.shared.lobby.open(name, (sim, plan.room), None, std::time::Instant::now())?;
+        self.shared.workers.run(room);
+        Ok(handle)
+    }
+
+    /// The open room of this name.
+    pub fn room(&self, name: &str) -> Option<RoomHandle> {
+        self.shared.lobby.find(name)
+    }
+
+    /// The open rooms, by name.
+    pub fn rooms(&self) -> Vec<RoomHandle> {
+        self.shared.lobby.handles()
+    }
+
+    /// Says something to all who hear a channel of the relay; false if nobody ever did.
+    pub fn publish(&self, channel: &str, content: Content) -> bool {
+        self.shared.hub.announce(now(), channel, content)
     }
 
     /// How the relay and its rooms are.
     pub fn stats(&self) -> RelayStats {
         let config = &self.shared.config;
+        let (rejected, refused, closed) = self.shared.tally.read();
         RelayStats {
             rooms: self.shared.lobby.stats(),
             connections: config.connections - self.shared.connections.available_permits(),
+            channels: self.shared.hub.channels(now()),
+            queued: self.shared.queue.lock().map_or(0, |queue| queue.len()),
+            rejected,
+            refused,
+            closed,
         }
     }
 
@@ -232,7 +321,7 @@ impl Relay {
     /// Answers a request of an embedder's own HTTP server for a WebSocket: with 101, and serves the connection from then on, or with why
     /// not. Works with every server on `hyper` 1 that lets connections be upgraded. Call it in a tokio runtime.
     pub fn upgrade<B>(&self, request: &mut Request<B>, peer: IpAddr) -> Response<Full<Bytes>> {
-        upgrade(request, &self.shared, || self.shared.permits(peer).map_err(NotAdmitted::rejection))
+        upgrade(request, &self.shared, || self.shared.permits(peer).map_err(|refused| refused.rejection()))
     }
 
     #[cfg(feature = "tls")]
@@ -244,7 +333,11 @@ impl Relay {
 
     fn admit(&self, peer: IpAddr) -> Option<Permits> {
         let permits = self.shared.permits(peer);
-        permits.inspect_err(|reason| tracing::debug!(%peer, %reason, "a connection was refused")).ok()
+        let refused = |reason: &NotAdmitted| {
+            tracing::debug!(%peer, %reason, "a connection was refused");
+            self.shared.tally.rejected(reason.status().as_u16());
+        };
+        permits.inspect_err(refused).ok()
     }
 }
 
@@ -270,7 +363,11 @@ enum NotAdmitted {
 }
 
 impl NotAdmitted {
-    fn rejection(self) -> Rejection {
+    fn status(&self) -> StatusCode {
+        self.rejection().0
+    }
+
+    fn rejection(&self) -> Rejection {
         match self {
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "too many connections are open\n"),
             Self::Barred(_) => (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n"),

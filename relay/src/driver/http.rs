@@ -15,6 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::accept::{Permits, Shared};
+use super::api::{self, Allowance};
 use super::now;
 use super::transport::Transport;
 use super::upgrade::upgrade;
@@ -59,10 +60,12 @@ pub(super) fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Perm
 
 /// One connection's HTTP; the first request's head must be there by `deadline`.
 async fn converse(transport: Transport, shared: Arc<Shared>, permits: Permits, deadline: Instant) {
-    let permits = Mutex::new(Some(permits));
-    let service = service_fn(|request| {
-        let answer = answer(request, &shared, &permits);
-        async { Ok::<_, Infallible>(answer) }
+    let (permits, allowance) = (Mutex::new(Some(permits)), Mutex::new(Allowance::new(&shared.config)));
+    let service = service_fn(async |request: Request<Incoming>| {
+        Ok::<_, Infallible>(match api::is_ours(request.uri().path()) {
+            true => api::answer(request, &shared, &permits, &allowance).await,
+            false => answer(request, &shared, &permits),
+        })
     });
     let left = deadline.saturating_duration_since(now()).max(shared.config.handshake_timeout / 4);
     let connection = http1::Builder::new()
@@ -98,7 +101,7 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Full<Byt
     response(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }
 
-fn response(status: StatusCode, media_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+pub(super) fn response(status: StatusCode, media_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let response = Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, media_type)

@@ -1,8 +1,10 @@
 //! Sockets, clocks, threads and tasks: the only files that have them.
 
 mod accept;
+mod api;
 mod connection;
 mod http;
+mod matchmaking;
 mod senders;
 mod socket;
 #[cfg(feature = "tls")]

@@ -18,7 +18,7 @@ pub(super) fn start_all(shards: Vec<Receiver<Op>>) {
 fn send(ops: &Receiver<Op>) {
     let mut shard = Shard::default();
     for op in ops {
-        if let Some((round, listeners)) = shard.handle(op) {
+        if let Some((round, listeners)) = shard.handle(Instant::now(), op) {
             round.deliver(Instant::now(), listeners);
             round.end(Instant::now());
         }

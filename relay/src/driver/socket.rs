@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::now;
 use super::transport::{Line, Transport};
 use crate::config::Config;
+use crate::form::Form;
 use crate::frame::{MAX_HEADER, Opcode, put_frame};
 use crate::frame_counter::FrameCounter;
 use crate::limit::{Gcra, Rate};
@@ -45,8 +46,8 @@ pub enum Incoming {
     Text(String),
     /// A ping; it was answered.
     Ping,
-    /// A pong.
-    Pong,
+    /// A pong, with what its ping carried.
+    Pong(Bytes),
     /// A close, with its code. Nothing follows; the next call sees to the answer.
     Close(Option<u16>),
 }
@@ -66,12 +67,12 @@ impl Socket {
     /// Over a connection on which the WebSocket handshake is done. Of the `config`, [`Config::message_bytes`], [`Config::bytes`],
     /// [`Config::outbox_bytes`] and the limits of control messages count. A [`tokio::net::TcpStream`] is written to directly.
     pub fn new<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S, config: &Config) -> Self {
-        Self::over(Transport::of(stream), Bytes::new(), config)
+        Self::over(Transport::of(stream), Bytes::new(), Form::Binary, config)
     }
 
     /// `read_ahead` was read with the handshake.
-    pub(super) fn over(transport: Transport, read_ahead: Bytes, config: &Config) -> Self {
-        let caps = Caps { bytes: config.outbox_bytes, frames: config.outbox_frames, lag: config.lag };
+    pub(super) fn over(transport: Transport, read_ahead: Bytes, form: Form, config: &Config) -> Self {
+        let caps = Caps { bytes: config.outbox_bytes, frames: config.outbox_frames, lag: config.lag, form };
         let (line, outbox) = transport.split(caps);
         let mut meter = Meter {
             bytes: Gcra::new(config.bytes),
@@ -104,7 +105,7 @@ impl Socket {
             Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
             Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text.to_string())),
             Some(Ok(Message::Ping(_))) => Ok(Incoming::Ping),
-            Some(Ok(Message::Pong(_))) => Ok(Incoming::Pong),
+            Some(Ok(Message::Pong(payload))) => Ok(Incoming::Pong(payload)),
             Some(Ok(Message::Close(frame))) => {
                 self.outbox.seal();
                 self.closed = true;

@@ -10,14 +10,16 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
-use tickwire_protocol::{MAX_TOKEN, SUBPROTOCOL};
+use tickwire_protocol::MAX_TOKEN;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::accept::{Permits, Shared};
+use super::connection::Opening;
 use super::http::plain;
 use super::socket::Socket;
 use super::transport::Transport;
 use super::{connection, now};
+use crate::form::Form;
 
 /// A status and the reason for people.
 pub(super) type Rejection = (StatusCode, &'static str);
@@ -28,18 +30,20 @@ pub(super) fn upgrade<B>(
     shared: &Arc<Shared>,
     permits: impl FnOnce() -> Result<Permits, Rejection>,
 ) -> Response<Full<Bytes>> {
-    let checked = check(request, shared).and_then(|accept| {
+    let checked = check(request, shared).and_then(|(accept, form)| {
         let token = token(request.uri().query().unwrap_or_default(), shared.config.url_tokens)?;
         let mut permits = permits()?;
         vouch(&mut permits, request.headers(), shared)?;
-        Ok((accept, token, permits))
+        Ok((accept, Opening { form, token }, permits))
     });
     match checked {
-        Ok((accept, token, permits)) => {
-            tokio::spawn(serve(hyper::upgrade::on(request), shared.clone(), token, permits));
-            switching(accept)
+        Ok((accept, opening, permits)) => {
+            let response = switching(accept, opening.form);
+            tokio::spawn(serve(hyper::upgrade::on(request), opening, shared.clone(), permits));
+            response
         }
         Err((status, reason)) => {
+            shared.tally.rejected(status.as_u16());
             let mut refusal = plain(status, reason);
             // What the connection counted against may be given back already.
             refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -48,14 +52,14 @@ pub(super) fn upgrade<B>(
     }
 }
 
-async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, token: Option<String>, permits: Permits) {
+async fn serve(upgrade: OnUpgrade, opening: Opening, shared: Arc<Shared>, permits: Permits) {
     let Permits { connection: _connection, stranger, visit, .. } = permits;
     let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
     let (transport, read_ahead) = unwrap(upgraded);
     // It may have been another server's.
     transport.tune(shared.config.send_buffer);
-    let socket = Socket::over(transport, read_ahead, &shared.config);
-    connection::serve(socket, shared, token, (stranger, visit)).await;
+    let socket = Socket::over(transport, read_ahead, opening.form, &shared.config);
+    connection::serve(socket, opening, shared, (stranger, visit)).await;
 }
 
 /// The connection under an upgrade, as plain as it can be had, and what was read ahead: a copy, because the slice, be it empty, would keep
@@ -81,8 +85,8 @@ fn unwrap(upgraded: Upgraded) -> (Transport, Bytes) {
     (Transport::Other(Box::new(TokioIo::new(upgraded))), Bytes::new())
 }
 
-/// The answer to the client's key, if this is a WebSocket request that we serve.
-fn check<B>(request: &Request<B>, shared: &Shared) -> Result<String, Rejection> {
+/// The answer to the client's key and the form it wants, if this is a WebSocket request that we serve.
+fn check<B>(request: &Request<B>, shared: &Shared) -> Result<(String, Form), Rejection> {
     let headers = request.headers();
     let bad = |reason| Err((StatusCode::BAD_REQUEST, reason));
     if request.method() != Method::GET || !lists(headers, header::UPGRADE, "websocket") {
@@ -94,15 +98,17 @@ fn check<B>(request: &Request<B>, shared: &Shared) -> Result<String, Rejection> 
     if !lists(headers, header::SEC_WEBSOCKET_VERSION, "13") {
         return Err((StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 is spoken here\n"));
     }
-    if !lists(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
-        return bad("offer the subprotocol `tickwire.v1`\n");
-    }
-    if !is_allowed_origin(headers, &shared.config.origins) {
+    // Who offers both has a decoder.
+    let offered = |form: &Form| lists(headers, header::SEC_WEBSOCKET_PROTOCOL, form.subprotocol());
+    let Some(form) = Form::ALL.into_iter().find(offered) else {
+        return bad("offer the subprotocol `tickwire.v1` or `tickwire.v1.json`\n");
+    };
+    if allowed_origin(headers, &shared.config.origins).is_err() {
         tracing::warn!(origin = ?headers.get(header::ORIGIN), "a page of another origin was refused: see Config::origins");
         return Err((StatusCode::FORBIDDEN, "pages of this origin may not connect\n"));
     }
     match headers.get(header::SEC_WEBSOCKET_KEY) {
-        Some(key) => Ok(derive_accept_key(key.as_bytes())),
+        Some(key) => Ok((derive_accept_key(key.as_bytes()), form)),
         None => bad("`sec-websocket-key` is missing\n"),
     }
 }
@@ -123,7 +129,7 @@ fn token(query: &str, allowed: bool) -> Result<Option<String>, Rejection> {
 }
 
 /// Counts the client behind a proxy, and asks whether the address may show a token.
-fn vouch(permits: &mut Permits, headers: &HeaderMap, shared: &Shared) -> Result<(), Rejection> {
+pub(super) fn vouch(permits: &mut Permits, headers: &HeaderMap, shared: &Shared) -> Result<(), Rejection> {
     let proxies = &shared.config.proxies;
     let busy = |reason| (StatusCode::TOO_MANY_REQUESTS, reason);
     if let Some(client) = proxies.contains(&permits.peer).then(|| forwarded_for(headers, proxies)).flatten() {
@@ -152,23 +158,31 @@ fn lists(headers: &HeaderMap, name: HeaderName, wanted: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// A page may connect to where it came from, and where it is listed. A client without an origin is no page.
-fn is_allowed_origin(headers: &HeaderMap, origins: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let (Ok(origin), Some(Ok(host))) = (origin.to_str(), headers.get(header::HOST).map(HeaderValue::to_str)) else {
-        return false;
+/// An origin whose pages may not come.
+#[derive(Debug)]
+pub(super) struct ForeignOrigin;
+
+/// The origin of the page that asks: it may connect to where it came from, and where it is listed. A client without an origin is no page.
+pub(super) fn allowed_origin<'a>(
+    headers: &'a HeaderMap,
+    origins: &[String],
+) -> Result<Option<&'a HeaderValue>, ForeignOrigin> {
+    let Some(value) = headers.get(header::ORIGIN) else { return Ok(None) };
+    let (Ok(origin), Some(Ok(host))) = (value.to_str(), headers.get(header::HOST).map(HeaderValue::to_str)) else {
+        return Err(ForeignOrigin);
     };
     let own = origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host));
-    own || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+    let listed = || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin));
+    if own || listed() { Ok(Some(value)) } else { Err(ForeignOrigin) }
 }
 
-fn switching(accept: String) -> Response<Full<Bytes>> {
+fn switching(accept: String, form: Form) -> Response<Full<Bytes>> {
     let response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(header::CONNECTION, "upgrade")
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_ACCEPT, accept)
-        .header(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        .header(header::SEC_WEBSOCKET_PROTOCOL, form.subprotocol());
     response.body(Full::default()).expect("these headers are well formed")
 }
 

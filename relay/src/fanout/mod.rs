@@ -1,18 +1,19 @@
 //! What a tick says, once for everyone, and the shards that carry it to the outboxes: a room hands a [`Publication`] over, and the
 //! shards' threads write it to the sockets while the room goes on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, SendError, Sender, unbounded};
-use tickwire_protocol::{CloseCode, Probe, SeatId, ServerMessage, Tick, put_event, put_snapshot};
-use tickwire_sim::{AnySim, Delta, Every, To};
+use tickwire_protocol::CloseCode;
 
-use crate::frame::{MAX_HEADER, Opcode, frame, put_frame};
-use crate::seat::{Link, SessionId};
+use crate::link::{Link, SessionId};
+use crate::outbox::Outbox;
+use crate::post::Mail;
+use crate::snapshot::Snapshot;
 use crate::stats::{RoomInfo, count};
 
 /// Sessions of a room in one shard before the next is used: four milliseconds' worth of sends. To send from two threads at once takes a
@@ -28,85 +29,28 @@ const MAX_UNSENT: usize = 8;
 /// Publications of a room that may wait, whatever is in them: events can't be left out. Beyond it the sessions end.
 const MOST_UNSENT: usize = 1024;
 
-/// A delta or a resync, framed.
-#[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
-    pub(crate) every: Every,
-    pub(crate) base: Option<Tick>,
-    pub(crate) tick: Tick,
-    /// A WebSocket frame.
-    pub(crate) frame: Bytes,
-    /// The same, and a second one behind it that asks for an acknowledgement.
-    pub(crate) probing: Bytes,
-}
-
-impl Snapshot {
-    pub(crate) fn of_delta(every: Every, delta: Delta<'_>) -> Self {
-        let mut payload = Vec::with_capacity(delta.body.len() + MAX_HEADER);
-        put_snapshot(&mut payload, delta.body);
-        Self::new(every, delta.base, delta.tick, &payload)
-    }
-
-    /// Around one or more messages.
-    pub(crate) fn new(every: Every, base: Option<Tick>, tick: Tick, payload: &[u8]) -> Self {
-        let mut out = BytesMut::with_capacity(payload.len() + 3 * MAX_HEADER);
-        put_frame(&mut out, Opcode::Binary, payload);
-        let length = out.len();
-        let mut probe = Vec::new();
-        ServerMessage::Probe(Probe { nonce: tick }).encode(&mut probe);
-        put_frame(&mut out, Opcode::Binary, &probe);
-        let probing = out.freeze();
-        Self { every, base, tick, frame: probing.slice(..length), probing }
-    }
-}
-
-/// What a tick says to everyone in its room.
-#[derive(Debug)]
+/// What a tick says in one form.
+#[derive(Debug, Default)]
 pub(crate) struct Publication {
     /// Of each stream whose turn it is.
     pub(crate) deltas: Vec<Snapshot>,
     /// For sessions that wanted one.
     pub(crate) resyncs: Vec<(SessionId, Snapshot)>,
-    /// For all who have no events of their own.
-    pub(crate) events: Option<Bytes>,
-    /// All that these seats hear, what the others hear included.
-    pub(crate) own_events: BTreeMap<SeatId, Bytes>,
+    /// What must not be lost.
+    pub(crate) mail: Mail,
 }
 
 impl Publication {
-    /// The events of a sim's last tick, in the order in which they were sent: one frame for all who hear the same.
-    pub(crate) fn of_events(sim: &dyn AnySim) -> Self {
-        let mut shared = Vec::new();
-        let mut own: BTreeMap<SeatId, Vec<u8>> = BTreeMap::new();
-        sim.each_event(&mut |event, record| {
-            let mut put = |payload: &mut Vec<u8>| put_event(payload, sim.tick(), event.event, record);
-            match event.to {
-                To::All => {
-                    own.values_mut().for_each(&mut put);
-                    put(&mut shared);
-                }
-                To::Seat(seat) => put(own.entry(seat).or_insert_with(|| shared.clone())),
-            }
-        });
-        let framed = |payload: Vec<u8>| frame(|out| out.extend(payload));
-        Self {
-            deltas: Vec::new(),
-            resyncs: Vec::new(),
-            events: (!shared.is_empty()).then(|| framed(shared)),
-            own_events: own.into_iter().map(|(seat, payload)| (seat, framed(payload))).collect(),
-        }
-    }
-
     fn is_empty(&self) -> bool {
-        let Self { deltas, resyncs, events, own_events } = self;
-        deltas.is_empty() && resyncs.is_empty() && events.is_none() && own_events.is_empty()
+        let Self { deltas, resyncs, mail: Mail { shared, own } } = self;
+        deltas.is_empty() && resyncs.is_empty() && shared.is_none() && own.is_empty()
     }
 }
 
 /// A publication on its way through a room's shards.
 #[derive(Debug)]
 pub(crate) struct Round {
-    publication: Publication,
+    publication: Arc<Publication>,
     info: Arc<RoomInfo>,
     /// When the first shard began.
     begun: OnceLock<Instant>,
@@ -116,22 +60,15 @@ pub(crate) struct Round {
     _unsent: Arc<()>,
 }
 
-/// A session in a shard.
-#[derive(Debug)]
-pub(crate) struct Listener {
-    pub(crate) seat: SeatId,
-    pub(crate) link: Link,
-}
-
 impl Round {
     /// Puts what is for them into the outboxes of these sessions.
-    pub(crate) fn deliver(&self, now: Instant, listeners: &[Listener]) {
+    pub(crate) fn deliver(&self, now: Instant, listeners: &[Link]) {
         self.begun.get_or_init(|| now);
-        let Publication { deltas, resyncs, events, own_events } = &self.publication;
+        let Publication { deltas, resyncs, mail } = &*self.publication;
         let (mut bytes, mut sessions) = (0, 0);
-        for listeners in listeners.chunks(WARMED) {
-            listeners.iter().for_each(|listener| listener.link.outbox.warm());
-            for Listener { seat, link } in listeners {
+        for links in listeners.chunks(WARMED) {
+            links.iter().for_each(|link| link.outbox.warm());
+            for link in links {
                 let resync = resyncs.iter().find(|(session, _)| *session == link.session);
                 bytes += resync.map_or(0, |(_, resync)| link.put_resync(now, resync));
                 if !deltas.is_empty() {
@@ -139,7 +76,8 @@ impl Round {
                     bytes += sent;
                     sessions += u64::from(sent > 0);
                 }
-                if let Some(frame) = own_events.get(seat).or(events.as_ref()) {
+                let own = mail.own.get(&link.session).or(mail.shared.as_ref());
+                if let Some(frame) = own.filter(|frame| !frame.is_empty()) {
                     bytes += frame.len();
                     link.push(now, frame.clone());
                 }
@@ -157,40 +95,64 @@ impl Round {
     }
 }
 
-/// A room's number in its relay, never used twice.
-pub(crate) type RoomId = u64;
+/// The number of a part of a room, never used twice in a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RoomId(u64);
+
+/// Parts that a room may have.
+const PARTS: u64 = 4;
+
+impl RoomId {
+    /// A room's so many-th in its relay.
+    pub(crate) fn new(room: u64) -> Self {
+        Self(room * PARTS)
+    }
+
+    /// One of its parts.
+    pub(crate) fn part(self, part: u64) -> Self {
+        Self(self.0 + part % PARTS)
+    }
+
+    /// Where to begin to look for room.
+    fn first_shard(self, shards: usize) -> usize {
+        (self.0 / PARTS) as usize % shards
+    }
+}
 
 /// What a room asks of a shard.
 #[derive(Debug)]
 pub(crate) enum Op {
-    Add(RoomId, Listener),
+    Add(RoomId, Link),
     Remove(RoomId, SessionId),
     Publish(RoomId, Arc<Round>),
     End(RoomId, CloseCode, String),
+    /// Something of no room, for these.
+    Spread(Bytes, Vec<Arc<Outbox>>),
 }
 
 /// Some sessions of some rooms. One thread owns it.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
-    rooms: HashMap<RoomId, Vec<Listener>>,
+    rooms: HashMap<RoomId, Vec<Link>>,
 }
 
 impl Shard {
     /// Does what a room asks; what is left to be done is a round, to be delivered to the room's listeners.
-    pub(crate) fn handle(&mut self, op: Op) -> Option<(Arc<Round>, &[Listener])> {
+    pub(crate) fn handle(&mut self, now: Instant, op: Op) -> Option<(Arc<Round>, &[Link])> {
         match op {
-            Op::Add(room, listener) => self.rooms.entry(room).or_default().push(listener),
+            Op::Add(room, link) => self.rooms.entry(room).or_default().push(link),
             Op::Remove(room, session) => {
-                let listeners = self.rooms.get_mut(&room)?;
-                listeners.retain(|listener| listener.link.session != session);
-                if listeners.is_empty() {
+                let links = self.rooms.get_mut(&room)?;
+                links.retain(|link| link.session != session);
+                if links.is_empty() {
                     self.rooms.remove(&room);
                 }
             }
             Op::Publish(room, round) => return Some((round, self.rooms.get(&room).map_or(&[], Vec::as_slice))),
             Op::End(room, code, reason) => {
-                self.rooms.remove(&room)?.iter().for_each(|listener| listener.link.end(code, &reason));
+                self.rooms.remove(&room)?.iter().for_each(|link| link.end(code, &reason));
             }
+            Op::Spread(frame, to) => to.iter().for_each(|outbox| outbox.push(now, frame.clone())),
         }
         None
     }
@@ -203,6 +165,12 @@ pub(crate) struct Fanout {
 }
 
 impl Fanout {
+    /// Hands something of no room over: what is handed over in order is sent in order.
+    pub(crate) fn spread(&self, frame: Bytes, to: Vec<Arc<Outbox>>) {
+        // One shard, so that the order is kept. If it is gone, the relay is, too.
+        let _ = self.shards[0].send(Op::Spread(frame, to));
+    }
+
     /// So many shards; each receiver is for a thread to read.
     pub(crate) fn new(shards: usize) -> (Self, Vec<Receiver<Op>>) {
         let (senders, receivers): (Vec<_>, _) = (0..shards).map(|_| unbounded()).unzip();
@@ -226,18 +194,18 @@ pub(crate) struct Audience {
 impl Audience {
     pub(crate) fn new(room: RoomId, fanout: Fanout) -> Self {
         let count = fanout.shards.len();
-        let sizes = (0..count).map(|index| ((room as usize + index) % count, 0)).collect();
+        let sizes = (0..count).map(|index| ((room.first_shard(count) + index) % count, 0)).collect();
         Self { room, fanout, sizes, places: HashMap::new(), unsent: Arc::new(()) }
     }
 
     /// From now on the session hears what is published.
-    pub(crate) fn add(&mut self, seat: SeatId, link: Link) {
+    pub(crate) fn add(&mut self, link: Link) {
         let roomy = self.sizes.iter().position(|(_, size)| *size < SHARD_SESSIONS);
         let smallest = || (0..self.sizes.len()).min_by_key(|&place| self.sizes[place].1);
         let Some(place) = roomy.or_else(smallest) else { return };
         self.places.insert(link.session, place);
         self.sizes[place].1 += 1;
-        self.send(place, Op::Add(self.room, Listener { seat, link }));
+        self.send(place, Op::Add(self.room, link));
     }
 
     /// The session hears no more; nothing happens if it did not.
@@ -246,6 +214,11 @@ impl Audience {
             self.sizes[place].1 -= 1;
             self.send(place, Op::Remove(self.room, session));
         }
+    }
+
+    /// Whether nobody hears it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     /// Whether the shards have so much of this room to send that its snapshots must be left out.
@@ -259,7 +232,7 @@ impl Audience {
     }
 
     /// Hands a publication to the shards.
-    pub(crate) fn publish(&self, publication: Publication, info: &Arc<RoomInfo>) {
+    pub(crate) fn publish(&self, publication: Arc<Publication>, info: &Arc<RoomInfo>) {
         let places = || (0..self.sizes.len()).filter(|&place| self.sizes[place].1 > 0);
         if publication.is_empty() || self.places.is_empty() {
             return;
@@ -282,8 +255,8 @@ impl Audience {
 
     fn send(&self, place: usize, op: Op) {
         // A shard lasts as long as there is a way to it, if the system had a thread for it.
-        if let Err(SendError(Op::Add(_, listener))) = self.fanout.shards[self.sizes[place].0].send(op) {
-            listener.link.end(CloseCode::Overloaded, CloseCode::Overloaded.reason());
+        if let Err(SendError(Op::Add(_, link))) = self.fanout.shards[self.sizes[place].0].send(op) {
+            link.end(CloseCode::Overloaded, CloseCode::Overloaded.reason());
         }
     }
 }

@@ -9,6 +9,8 @@ use futures_util::FutureExt as _;
 use tickwire_sim::SimOptions;
 
 use super::*;
+use crate::form::Form;
+use crate::options::RoomOptions;
 use crate::outbox::{Caps, Outbox, Sink};
 
 /// A socket that takes all, and counts the frames.
@@ -24,28 +26,24 @@ impl Sink for Arc<Ear> {
 
 fn session(number: SessionId) -> (Arc<Ear>, Link) {
     let ear = Arc::new(Ear::default());
-    let caps = Caps { bytes: 1000, frames: 4, lag: Duration::from_secs(1) };
+    let caps = Caps { bytes: 1000, frames: 4, lag: Duration::from_secs(1), form: Form::Binary };
     let outbox = Arc::new(Outbox::new(ear.clone(), caps));
-    (ear, Link { session: number, stay: outbox.enter(30, 1), outbox })
+    (ear, Link { session: number, form: Form::Binary, stay: outbox.enter(30, 1), outbox })
 }
 
 fn info() -> Arc<RoomInfo> {
-    Arc::new(RoomInfo::new("lobby", &SimOptions::default(), Instant::now(), 0))
+    Arc::new(RoomInfo::new("lobby", &RoomOptions::default(), &SimOptions::default(), Instant::now(), 0))
 }
 
-fn events(all: &'static [u8], own: &[(SeatId, &'static [u8])]) -> Publication {
-    Publication {
-        deltas: Vec::new(),
-        resyncs: Vec::new(),
-        events: Some(Bytes::from_static(all)),
-        own_events: own.iter().map(|&(seat, event)| (seat, Bytes::from_static(event))).collect(),
-    }
+fn mail(all: &'static [u8], own: &[(SessionId, &'static [u8])]) -> Arc<Publication> {
+    let own = own.iter().map(|&(session, said)| (session, Bytes::from_static(said))).collect();
+    Arc::new(Publication { mail: Mail { shared: Some(Bytes::from_static(all)), own }, ..Publication::default() })
 }
 
 /// Does what has been asked of a shard.
 fn run(shard: &mut Shard, ops: &Receiver<Op>) {
     for op in ops.try_iter() {
-        if let Some((round, listeners)) = shard.handle(op) {
+        if let Some((round, listeners)) = shard.handle(Instant::now(), op) {
             round.deliver(Instant::now(), listeners);
             round.end(Instant::now());
         }
@@ -55,14 +53,14 @@ fn run(shard: &mut Shard, ops: &Receiver<Op>) {
 #[test]
 fn everyone_hears_what_is_for_them_and_nobody_after_leaving() {
     let (fanout, ops) = Fanout::new(1);
-    let (mut shard, mut audience) = (Shard::default(), Audience::new(7, fanout));
+    let (mut shard, mut audience) = (Shard::default(), Audience::new(RoomId::new(7), fanout));
     let (ada, link) = session(1);
-    audience.add(SeatId(0), link);
+    audience.add(link);
     let (bert, link) = session(2);
-    audience.add(SeatId(1), link);
-    audience.publish(events(b"all", &[(SeatId(1), b"all and bert")]), &info());
+    audience.add(link);
+    audience.publish(mail(b"all", &[(2, b"all and bert")]), &info());
     audience.remove(1);
-    audience.publish(events(b"late", &[]), &info());
+    audience.publish(mail(b"late", &[]), &info());
     run(&mut shard, &ops[0]);
     let heard = |ear: &Ear| ear.0.lock().expect("no test panics with it").clone();
     assert_eq!(heard(&ada), [b"all".to_vec()]);
@@ -72,25 +70,25 @@ fn everyone_hears_what_is_for_them_and_nobody_after_leaving() {
 #[test]
 fn a_large_room_takes_another_shard_and_two_rooms_begin_in_two() {
     let (fanout, ops) = Fanout::new(3);
-    let (mut small, mut large) = (Audience::new(0, fanout.clone()), Audience::new(1, fanout));
-    small.add(SeatId(0), session(0).1);
+    let (mut small, mut large) = (Audience::new(RoomId::new(0), fanout.clone()), Audience::new(RoomId::new(1), fanout));
+    small.add(session(0).1);
     for number in 1..=SHARD_SESSIONS as u64 + 1 {
-        large.add(SeatId(0), session(number).1);
+        large.add(session(number).1);
     }
     let added = |index: usize| ops[index].try_iter().count();
     assert_eq!([added(0), added(1), added(2)], [1, SHARD_SESSIONS, 1]);
-    large.publish(events(b"all", &[]), &info());
+    large.publish(mail(b"all", &[]), &info());
     assert_eq!([added(0), added(1), added(2)], [0, 1, 1]);
 }
 
 #[test]
 fn a_room_whose_shards_are_busy_is_behind_until_they_have_caught_up() {
     let (fanout, ops) = Fanout::new(1);
-    let (mut shard, mut audience) = (Shard::default(), Audience::new(0, fanout));
-    audience.add(SeatId(0), session(0).1);
+    let (mut shard, mut audience) = (Shard::default(), Audience::new(RoomId::new(0), fanout));
+    audience.add(session(0).1);
     for _ in 0..MAX_UNSENT {
         assert!(!audience.is_behind());
-        audience.publish(events(b"all", &[]), &info());
+        audience.publish(mail(b"all", &[]), &info());
     }
     assert!(audience.is_behind());
     run(&mut shard, &ops[0]);
@@ -100,14 +98,14 @@ fn a_room_whose_shards_are_busy_is_behind_until_they_have_caught_up() {
 #[test]
 fn a_room_that_says_more_than_can_be_sent_ends_its_sessions_after_what_it_said() {
     let (fanout, ops) = Fanout::new(1);
-    let (mut shard, mut audience) = (Shard::default(), Audience::new(0, fanout));
+    let (mut shard, mut audience) = (Shard::default(), Audience::new(RoomId::new(0), fanout));
     let (ear, link) = session(0);
-    audience.add(SeatId(0), link.clone());
+    audience.add(link.clone());
     while !audience.is_swamped() {
-        audience.publish(events(b"all", &[]), &info());
+        audience.publish(mail(b"all", &[]), &info());
     }
     audience.end(CloseCode::Overloaded, "too much");
-    audience.publish(events(b"late", &[]), &info());
+    audience.publish(mail(b"late", &[]), &info());
     run(&mut shard, &ops[0]);
     assert_eq!(ear.0.lock().expect("no test panics with it").len(), MOST_UNSENT);
     let look = poll_fn(|cx| link.outbox.poll_look(cx)).now_or_never().expect("it has something to tell");

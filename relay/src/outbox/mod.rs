@@ -6,12 +6,12 @@ use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf as _, Bytes};
-use tickwire_protocol::{CloseCode, Probe, ServerMessage, Tick};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tickwire_protocol::{CloseCode, Tick};
 
-use crate::fanout::Snapshot;
-use crate::frame::frame;
+use crate::form::Form;
 use crate::lag::{Lag, Offer, Want};
+use crate::snapshot::Snapshot;
 
 /// Where bytes go without waiting.
 pub(crate) trait Sink: Send + Sync + std::fmt::Debug {
@@ -28,6 +28,8 @@ pub(crate) struct Caps {
     pub(crate) frames: usize,
     /// See [`Lag`].
     pub(crate) lag: Duration,
+    /// How the peer is asked which tick has come.
+    pub(crate) form: Form,
 }
 
 /// The queue of one session. Whatever is put in is written at once if the socket takes it, and waits otherwise.
@@ -53,7 +55,7 @@ struct Queue {
     frames: VecDeque<Queued>,
     /// Bytes in `frames` that have not left.
     bytes: usize,
-    /// … of which so many are of a resync larger than the cap, which was put in when nothing else waited.
+    /// … of which so many are of something larger than the cap, which was put in when nothing else waited.
     oversize: usize,
     /// The front frame has left in part.
     cut: bool,
@@ -193,8 +195,8 @@ impl<S: Sink + ?Sized> Outbox<S> {
         }
     }
 
-    /// Puts a frame in that must not be lost. If there is no room for it, waiting snapshots make some; if that is not enough, the session
-    /// ends: it takes nothing, or too little.
+    /// Puts a frame in that must not be lost, of any size if nothing else waits. If there is no room for it, waiting snapshots make some; if that
+    /// is not enough, the session ends: it takes nothing, or too little.
     pub(crate) fn push(&self, now: Instant, frame: Bytes) {
         self.push_lossless(now, &mut self.queue(), frame);
     }
@@ -207,7 +209,8 @@ impl<S: Sink + ?Sized> Outbox<S> {
         if queue.is_over(frame.len(), cap) {
             self.drop_snapshots(now, queue);
         }
-        if queue.is_over(frame.len(), cap) || queue.frames.len() >= MAX_FRAMES {
+        let fits = queue.frames.is_empty() || !queue.is_over(frame.len(), cap);
+        if !fits || queue.frames.len() >= MAX_FRAMES {
             Self::end_with(queue, CloseCode::Overflow, CloseCode::Overflow.reason());
             return;
         }
@@ -278,7 +281,9 @@ impl<S: Sink + ?Sized> Outbox<S> {
             queue.lag.roll_back(now, base.unwrap_or(0));
         }
         if let Some(tick) = queue.lag.take_probe() {
-            self.put(queue, &frame(|out| ServerMessage::Probe(Probe { nonce: tick }).encode(out)), Lane::Lossless);
+            let mut probe = BytesMut::new();
+            self.caps.form.put_probe(&mut probe, tick);
+            self.put(queue, &probe.freeze(), Lane::Lossless);
         }
         queue.wake();
     }
@@ -333,8 +338,7 @@ impl<S: Sink + ?Sized> Outbox<S> {
         }
         let rest = bytes.slice(written..);
         queue.bytes += rest.len();
-        if bytes.len() > self.caps.bytes && lane != Lane::Lossless {
-            // Nothing else waits, or it would not have been let in.
+        if bytes.len() > self.caps.bytes && queue.frames.is_empty() {
             queue.oversize = rest.len();
         }
         queue.frames.push_back(Queued { bytes: rest, lane });

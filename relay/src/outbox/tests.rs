@@ -56,7 +56,7 @@ struct Player {
 impl Player {
     fn new(room: usize) -> Self {
         let socket = Arc::new(Socket(room.into(), Mutex::default()));
-        let caps = Caps { bytes: 100, frames: 4, lag: Duration::from_millis(500) };
+        let caps = Caps { bytes: 100, frames: 4, lag: Duration::from_millis(500), form: Form::Binary };
         let outbox = Outbox::new(socket.clone(), caps);
         assert_eq!(outbox.enter(30, 1), STAY);
         Self { socket, outbox, now: Instant::now() }

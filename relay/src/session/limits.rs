@@ -17,8 +17,19 @@ pub(super) enum Class {
     Resync,
     /// Wants something in the game.
     Input,
+    /// Says something to others or to the game.
+    Message,
+    /// Asks which rooms there are.
+    Lookup,
     /// All else, WebSocket control frames and messages with nothing in them included.
     Control,
+}
+
+impl Class {
+    /// Whether each message of it gets an answer.
+    fn is_answered(self) -> bool {
+        matches!(self, Class::Join | Class::Message | Class::Lookup)
+    }
 }
 
 /// What to do with a message.
@@ -40,6 +51,8 @@ pub(super) struct Limits {
     joins: Gcra,
     resyncs: Gcra,
     inputs: Gcra,
+    messages: Gcra,
+    lookups: Gcra,
     control: Gcra,
     excess: Gcra,
     warned: Option<Instant>,
@@ -52,6 +65,8 @@ impl Limits {
             resyncs: Gcra::new(config.resyncs),
             // Replaced by the room's when there is one.
             inputs: Gcra::new(Rate { per_second: 1, burst: 1 }),
+            messages: Gcra::new(config.messages),
+            lookups: Gcra::new(config.lookups),
             control: Gcra::new(config.control_messages),
             excess: Gcra::new(config.excess),
             warned: None,
@@ -69,13 +84,15 @@ impl Limits {
             Class::Join => &mut self.joins,
             Class::Resync => &mut self.resyncs,
             Class::Input => &mut self.inputs,
+            Class::Message => &mut self.messages,
+            Class::Lookup => &mut self.lookups,
             Class::Control => &mut self.control,
         };
         match limit.check(now, 1) {
             Ok(()) => Ruling::Pass,
             Err(_) if !self.tolerates(now) => Ruling::Evict,
-            // Who asks for a room waits for the answer.
-            Err(wait) if self.may_warn(now) || class == Class::Join => Ruling::Refuse { wait },
+            // Who asks for something waits for the answer.
+            Err(wait) if self.may_warn(now) || class.is_answered() => Ruling::Refuse { wait },
             Err(_) => Ruling::Drop,
         }
     }

@@ -6,30 +6,42 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tickwire_protocol::text::{Context, Decoded};
 use tickwire_protocol::{
-    Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, Join, PROTOCOL_VERSION, Probe, ResumeToken,
-    Resync, Schema, ServerMessage, ServerProbeReply, Tick, wire,
+    Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, ListRooms, MessageId, PROTOCOL_VERSION,
+    Resume, Resync, Role, Schema, ServerMessage, Target, Tick, text,
 };
 use tickwire_sim::Player;
 
+mod hear;
 mod limits;
 
 use limits::{Class, Limits, Ruling};
 
 use crate::auth::{AuthError, Grant};
+use crate::command::Saying;
 use crate::config::Config;
+use crate::form::Form;
 
 /// What a session wants done. Taken by [`Session::poll`] after every `handle_*`.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Action {
     /// Look this token up, then [`Session::handle_verdict`].
     Authenticate { token: String },
-    /// Ask for a seat, then [`Session::handle_joined`].
-    Join { player: Player, room: String, resume: Option<ResumeToken> },
-    /// Give the seat up.
+    /// Find the room and ask for a place in it, then [`Session::handle_joined`].
+    Join { player: Player, target: Target, role: Role, resume: Option<Resume> },
+    /// Give the place up, or what was asked for.
     Leave,
+    /// Say something in the room.
+    Say(Saying),
+    /// Say something in the relay's channels.
+    SayToAll { player: Player, saying: Saying },
+    /// Show the rooms.
+    ListRooms(ListRooms),
     /// Hand the input to the room.
     Input(Input),
+    /// The same for the next tick, whichever that is.
+    NextInput(Bytes),
     /// The client has decoded the snapshot of this tick.
     Acknowledge { tick: Tick },
     /// Bring the client's replica up to date from where it is.
@@ -38,6 +50,8 @@ pub(crate) enum Action {
     ProbeReply { nonce: u32 },
     /// Send a message.
     Send(ServerMessage),
+    /// Count that something was refused without a word: the client was told of others not long ago.
+    Count(ErrorCode),
     /// Send a WebSocket ping.
     Ping,
     /// Close and end.
@@ -53,10 +67,10 @@ enum State {
     LookingUp { until: Instant },
     /// Authenticated, in no room.
     Idle { until: Instant },
-    /// A room is asked for a seat.
-    Joining { until: Instant },
+    /// A room is looked for, and asked for a place.
+    Joining { role: Role, until: Instant },
     /// In a room.
-    Playing { schema: Arc<Schema> },
+    Playing { role: Role, schema: Arc<Schema> },
     /// Over; everything that comes is ignored.
     Closed,
 }
@@ -65,6 +79,7 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Session {
     config: Arc<Config>,
+    form: Form,
     state: State,
     /// What the token is worth; none before it was accepted.
     grant: Option<Grant>,
@@ -72,18 +87,22 @@ pub(crate) struct Session {
     limits: Limits,
     /// The last sign of life.
     heard: Instant,
+    /// See [`Session::handle_listening`].
+    listens: bool,
     /// The last ping since then.
     pinged: Option<Instant>,
 }
 
 impl Session {
-    pub(crate) fn new(now: Instant, config: Arc<Config>) -> Self {
+    pub(crate) fn new(now: Instant, config: Arc<Config>, form: Form) -> Self {
         Self {
+            form,
             state: State::AwaitingToken { until: now + config.handshake_timeout },
             grant: None,
             actions: VecDeque::new(),
             limits: Limits::new(&config),
             heard: now,
+            listens: false,
             pinged: None,
             config,
         }
@@ -100,9 +119,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Instant {
         let state = match self.state {
             State::AwaitingToken { until } | State::LookingUp { until } => until,
-            State::Idle { until, .. } | State::Joining { until, .. } => {
-                until.min(self.heard + self.config.unresponsive)
-            }
+            State::Idle { until } if !self.listens => until.min(self.heard + self.config.unresponsive),
+            State::Joining { until, .. } => until.min(self.heard + self.config.unresponsive),
             _ => self.heard + self.config.unresponsive,
         };
         state.min(self.next_ping())
@@ -111,6 +129,14 @@ impl Session {
     /// Whether the token was accepted.
     pub(crate) fn is_authenticated(&self) -> bool {
         matches!(self.state, State::Idle { .. } | State::Joining { .. } | State::Playing { .. })
+    }
+
+    /// What travels in the session's room, if it is in one.
+    pub(crate) fn schema(&self) -> Option<&Schema> {
+        match &self.state {
+            State::Playing { schema, .. } => Some(schema),
+            _ => None,
+        }
     }
 
     // What happened.
@@ -123,6 +149,9 @@ impl Session {
     /// A binary message came.
     pub(crate) fn handle_binary(&mut self, now: Instant, bytes: Bytes) {
         self.heard = now;
+        if self.form != Form::Binary {
+            return self.close(CloseCode::Unsupported, "bytes on a text session");
+        }
         let mut empty = true;
         for message in ClientMessage::decode_all(bytes) {
             if matches!(self.state, State::Closed) {
@@ -136,25 +165,50 @@ impl Session {
         }
         // Nothing, or nothing that this version knows, costs as much as something.
         if empty {
-            self.allow(now, Class::Control);
+            self.allow(now, Class::Control, None);
         }
     }
 
-    /// A text message came, which this subprotocol does not have.
-    pub(crate) fn handle_text(&mut self) {
-        self.close(CloseCode::Unsupported, CloseCode::Unsupported.reason());
+    /// A text message came.
+    pub(crate) fn handle_text(&mut self, now: Instant, text: &str) {
+        self.heard = now;
+        if self.form != Form::Text {
+            return self.close(CloseCode::Unsupported, CloseCode::Unsupported.reason());
+        }
+        let decoded = text::decode(text, &Context { schema: self.schema() });
+        match decoded {
+            Ok(Decoded::Message(message)) => self.handle_message(now, message),
+            Ok(Decoded::Input { sequence: Some(sequence), tick: Some(tick), acked, record }) => {
+                self.handle_input(now, Input { sequence, tick, acked: acked.unwrap_or(0), record });
+            }
+            Ok(Decoded::Input { record, .. }) if self.may_play(now) => {
+                self.actions.push_back(Action::NextInput(record))
+            }
+            Ok(Decoded::Input { .. }) => {}
+            // Pongs acknowledge what was sent to a text session.
+            Ok(Decoded::ProbeReply { .. } | Decoded::Nothing) => drop(self.allow(now, Class::Control, None)),
+            Err(error) => self.handle_bad_text(now, &error),
+        }
     }
 
     /// A ping came and was answered.
     pub(crate) fn handle_ping(&mut self, now: Instant) {
         self.heard = now;
-        self.allow(now, Class::Control);
+        self.allow(now, Class::Control, None);
     }
 
     /// A pong came.
     pub(crate) fn handle_pong(&mut self, now: Instant) {
         self.heard = now;
-        self.allow(now, Class::Control);
+        self.allow(now, Class::Control, None);
+    }
+
+    /// Whether the client hears a channel of the relay or of changes in the list of rooms: then it need not go to a room.
+    pub(crate) fn handle_listening(&mut self, now: Instant, listens: bool) {
+        if self.listens && !listens && matches!(self.state, State::Idle { .. }) {
+            self.state = self.idle(now);
+        }
+        self.listens = listens;
     }
 
     /// The peer accepted bytes that had waited.
@@ -165,7 +219,9 @@ impl Session {
     /// The room has not taken the last inputs yet, and this one was dropped.
     pub(crate) fn handle_input_dropped(&mut self, now: Instant) {
         if self.limits.may_warn(now) {
-            self.refuse(ErrorCode::RateLimited, "too many inputs wait for their tick: this one was dropped");
+            self.refuse(ErrorCode::RateLimited, "too many inputs wait for their tick: this one was dropped", None);
+        } else {
+            self.drop_silently(ErrorCode::RateLimited);
         }
     }
 
@@ -191,13 +247,11 @@ impl Session {
 
     /// The room has answered: a seat (the welcome is sent by the room itself) or why not.
     pub(crate) fn handle_joined(&mut self, now: Instant, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
-        if !matches!(self.state, State::Joining { .. }) {
-            return;
-        }
+        let State::Joining { role, .. } = self.state else { return };
         self.state = match answer {
             Ok((schema, tick_rate)) => {
                 self.limits.set_inputs(self.config.inputs(tick_rate));
-                State::Playing { schema }
+                State::Playing { role, schema }
             }
             Err(reply) => {
                 self.send(ServerMessage::Error(reply));
@@ -220,11 +274,13 @@ impl Session {
             State::LookingUp { until } if now >= until => {
                 return self.close(CloseCode::TooSlow, "the token could not be looked up in time");
             }
-            State::Idle { until, .. } if now >= until => {
+            State::Idle { until, .. } if now >= until && !self.listens => {
                 return self.close(CloseCode::TooSlow, "no room was joined in time");
             }
             State::Joining { until, .. } if now >= until => {
-                return self.close(CloseCode::TooSlow, "the room did not answer in time");
+                self.actions.push_back(Action::Leave);
+                self.refuse(ErrorCode::TimedOut, "no room was found in time", None);
+                self.state = self.idle(now);
             }
             State::Closed => return,
             _ => {}
@@ -240,103 +296,6 @@ impl Session {
 
     // How it goes on.
 
-    fn handle_message(&mut self, now: Instant, message: ClientMessage) {
-        if let ClientMessage::Input(input) = message {
-            return self.handle_input(now, input);
-        }
-        let class = match message {
-            ClientMessage::Join(_) => Class::Join,
-            ClientMessage::Resync(_) => Class::Resync,
-            _ => Class::Control,
-        };
-        if !self.allow(now, class) {
-            return;
-        }
-        match message {
-            ClientMessage::Auth(auth) => self.handle_auth(now, auth),
-            _ if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) => {
-                self.close(CloseCode::Malformed, "authenticate first");
-            }
-            ClientMessage::Join(join) => self.handle_join(now, join),
-            ClientMessage::Leave => self.handle_leave(now),
-            ClientMessage::Resync(resync) if self.is_playing() => {
-                self.actions.push_back(Action::Resync(resync));
-            }
-            ClientMessage::Resync(_) => self.refuse(ErrorCode::NotJoined, "join a room first"),
-            ClientMessage::Probe(Probe { nonce }) if self.is_playing() => {
-                self.actions.push_back(Action::ProbeReply { nonce });
-            }
-            ClientMessage::Probe(Probe { nonce }) => {
-                self.send(ServerMessage::ProbeReply(ServerProbeReply { nonce, tick: 0, phase: 0 }));
-            }
-            ClientMessage::ProbeReply(reply) if self.is_playing() => {
-                self.actions.push_back(Action::Acknowledge { tick: reply.acked });
-            }
-            // From the room that was left.
-            ClientMessage::ProbeReply(_) => {}
-            ClientMessage::Input(_) => unreachable!("inputs were taken out above"),
-        }
-    }
-
-    fn handle_auth(&mut self, now: Instant, auth: Auth) {
-        match self.state {
-            State::AwaitingToken { .. } if auth.protocol != PROTOCOL_VERSION => {
-                let reason = format!("protocol version {} is spoken here, not {}", PROTOCOL_VERSION, auth.protocol);
-                self.close(CloseCode::Version, reason);
-            }
-            State::AwaitingToken { .. } => {
-                self.state = State::LookingUp { until: now + self.config.lookup_timeout };
-                self.actions.push_back(Action::Authenticate { token: auth.token });
-            }
-            _ => self.close(CloseCode::Malformed, "one token is enough"),
-        }
-    }
-
-    fn handle_join(&mut self, now: Instant, Join { room, resume }: Join) {
-        let Some(Grant { player, room: only }) =
-            self.grant.as_ref().filter(|_| matches!(self.state, State::Idle { .. }))
-        else {
-            return self.refuse(ErrorCode::Busy, "leave the room before you join one");
-        };
-        if only.as_ref().is_some_and(|only| *only != room) {
-            return self.refuse(ErrorCode::Forbidden, "the token is for another room");
-        }
-        self.actions.push_back(Action::Join { player: player.clone(), room, resume });
-        self.state = State::Joining { until: now + self.config.idle_timeout };
-    }
-
-    fn handle_leave(&mut self, now: Instant) {
-        if self.is_playing() {
-            self.actions.push_back(Action::Leave);
-            self.state = self.idle(now);
-        } else {
-            self.refuse(ErrorCode::NotJoined, "there is no room to leave");
-        }
-    }
-
-    fn handle_input(&mut self, now: Instant, input: Input) {
-        let State::Playing { schema } = &self.state else {
-            if matches!(self.state, State::AwaitingToken { .. } | State::LookingUp { .. }) {
-                self.close(CloseCode::Malformed, "authenticate first");
-            } else if self.allow(now, Class::Control) {
-                // Sent before the client heard that it is out of the room.
-                self.refuse(ErrorCode::NotJoined, "join a room first");
-            }
-            return;
-        };
-        let schema = schema.clone();
-        if !self.allow(now, Class::Input) {
-            return;
-        }
-        match wire::check_record(&schema.input, &input.record) {
-            Ok(()) => self.actions.push_back(Action::Input(input)),
-            // As costly as a message too many.
-            Err(_) if !self.limits.tolerates(now) => self.flood(),
-            Err(error) if self.limits.may_warn(now) => self.refuse(ErrorCode::InputRefused, &error.to_string()),
-            Err(_) => {}
-        }
-    }
-
     /// A client that speaks need not be asked whether it is there.
     fn next_ping(&self) -> Instant {
         self.pinged.map_or(self.heard, |pinged| pinged.max(self.heard)) + self.config.heartbeat
@@ -351,26 +310,29 @@ impl Session {
     }
 
     /// Whether a message of this class may pass.
-    fn allow(&mut self, now: Instant, class: Class) -> bool {
+    fn allow(&mut self, now: Instant, class: Class, id: Option<&MessageId>) -> bool {
         match self.limits.check(now, class) {
             Ruling::Pass => return true,
-            Ruling::Refuse { wait } => self.send(ServerMessage::Error(ErrorReply {
-                code: ErrorCode::RateLimited,
-                message: "too many messages: this one was dropped".into(),
-                retry_ms: Some(wait.as_millis() as u32 + 1),
-            })),
-            Ruling::Drop => {}
+            Ruling::Refuse { wait } => {
+                let reply = ErrorReply::new(ErrorCode::RateLimited, "too many messages: this one was dropped");
+                self.send(ServerMessage::Error(reply.retry_in(wait).of(id.cloned())));
+            }
+            Ruling::Drop => self.drop_silently(ErrorCode::RateLimited),
             Ruling::Evict => self.flood(),
         }
         false
+    }
+
+    fn drop_silently(&mut self, code: ErrorCode) {
+        self.actions.push_back(Action::Count(code));
     }
 
     fn flood(&mut self) {
         self.close(CloseCode::Flood, CloseCode::Flood.reason());
     }
 
-    fn refuse(&mut self, code: ErrorCode, message: &str) {
-        self.send(ServerMessage::Error(ErrorReply { code, message: message.into(), retry_ms: None }));
+    fn refuse(&mut self, code: ErrorCode, message: impl Into<String>, id: Option<MessageId>) {
+        self.send(ServerMessage::Error(ErrorReply::new(code, message).of(id)));
     }
 
     fn send(&mut self, message: ServerMessage) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickwire_protocol::{Field, Kind, Predict, Shape};
+use tickwire_protocol::{Field, Join, Kind, Predict, Probe, Shape};
 
 use super::*;
 
@@ -15,7 +15,7 @@ struct Talk {
 impl Talk {
     fn new() -> Self {
         let now = Instant::now();
-        Self { session: Session::new(now, Arc::new(Config::default())), now }
+        Self { session: Session::new(now, Arc::new(Config::default()), Form::Binary), now }
     }
 
     fn authenticated() -> Self {
@@ -28,7 +28,7 @@ impl Talk {
 
     fn playing() -> Self {
         let mut talk = Self::authenticated();
-        talk.say(&ClientMessage::Join(Join { room: "lobby".into(), resume: None }));
+        talk.say(&ClientMessage::Join(Join::room("lobby")));
         let kind = Kind::Int { min: -1, max: 1 };
         let field = Field { name: "x".into(), kind, predict: Predict::Auto };
         let input = Shape { name: "Input".into(), fields: vec![field] };
@@ -136,7 +136,7 @@ fn a_token_in_the_url_is_the_first_message() {
     talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
     assert_eq!(closed(&talk.actions()), Some(CloseCode::Malformed), "one token is enough");
     let mut talk = start();
-    talk.say(&ClientMessage::Join(Join { room: "lobby".into(), resume: None }));
+    talk.say(&ClientMessage::Join(Join::room("lobby")));
     assert_eq!(closed(&talk.actions()), Some(CloseCode::Malformed), "the verdict comes first");
     assert_eq!(closed(&start().pass(5_000)), Some(CloseCode::TooSlow));
 }
@@ -216,7 +216,7 @@ fn an_input_out_of_range_is_refused_by_name_and_too_many_of_them_end_the_session
         other => panic!("{other:?}"),
     }
     talk.input(&[0, 0]);
-    assert!(talk.actions().is_empty(), "told within the last second");
+    assert_eq!(talk.actions(), [Action::Count(ErrorCode::InputRefused)], "told within the last second");
     let floods = (0..200).any(|_| {
         talk.input(&[4]);
         closed(&talk.actions()) == Some(CloseCode::Flood)
@@ -227,7 +227,7 @@ fn an_input_out_of_range_is_refused_by_name_and_too_many_of_them_end_the_session
 #[test]
 fn one_room_at_a_time() {
     let mut talk = Talk::playing();
-    talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
+    talk.say(&ClientMessage::Join(Join::room("attic")));
     assert_eq!(refused(&talk.actions()), [ErrorCode::Busy]);
     talk.say(&ClientMessage::Leave);
     assert_eq!(talk.actions(), [Action::Leave]);
@@ -235,7 +235,7 @@ fn one_room_at_a_time() {
     talk.say(&ClientMessage::Resync(Resync { base: None, desync: false }));
     talk.input(&[0]);
     assert_eq!(refused(&talk.actions()), [ErrorCode::NotJoined; 3]);
-    talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
+    talk.say(&ClientMessage::Join(Join::room("attic")));
     assert!(matches!(talk.actions()[..], [Action::Join { .. }]));
 }
 
@@ -252,22 +252,25 @@ fn a_player_who_goes_nowhere_is_sent_away() {
 #[test]
 fn a_room_that_does_not_answer_is_not_waited_for_for_ever() {
     let mut talk = Talk::authenticated();
-    talk.say(&ClientMessage::Join(Join { room: "stuck".into(), resume: None }));
+    talk.say(&ClientMessage::Join(Join::room("stuck")));
+    talk.actions();
     for _ in 0..29 {
-        assert_eq!(closed(&talk.pass(1_000)), None);
+        assert_eq!(refused(&talk.pass(1_000)), []);
         talk.session.handle_pong(talk.now);
     }
-    assert_eq!(closed(&talk.pass(1_000)), Some(CloseCode::TooSlow));
+    let actions = talk.pass(1_000);
+    assert_eq!((refused(&actions), closed(&actions)), (vec![ErrorCode::TimedOut], None));
+    assert!(actions.contains(&Action::Leave), "an answer that comes still is for nobody");
 }
 
 #[test]
 fn joins_come_one_a_second_and_each_refusal_is_told() {
     let mut talk = Talk::authenticated();
     let join = |talk: &mut Talk| {
-        talk.say(&ClientMessage::Join(Join { room: "attic".into(), resume: None }));
+        talk.say(&ClientMessage::Join(Join::room("attic")));
         let actions = talk.actions();
         if matches!(actions[..], [Action::Join { .. }]) {
-            let reply = ErrorReply { code: ErrorCode::RoomNotFound, message: "no".into(), retry_ms: None };
+            let reply = ErrorReply::new(ErrorCode::RoomNotFound, "no");
             talk.session.handle_joined(talk.now, Err(reply));
             talk.actions();
         }
@@ -311,7 +314,7 @@ fn messages_with_nothing_in_them_count() {
 #[test]
 fn nothing_is_done_after_a_close() {
     let mut talk = Talk::playing();
-    talk.session.handle_text();
+    talk.session.handle_text(talk.now, "hello");
     talk.input(&[0]);
     talk.session.handle_end(CloseCode::Kicked, "again");
     talk.session.handle_ping(talk.now);
@@ -329,10 +332,10 @@ fn a_token_for_one_room_opens_no_other() {
     let grant = Grant { room: Some("den".into()), ..ada() };
     talk.session.handle_verdict(talk.now, Ok(grant));
     talk.actions();
-    talk.say(&ClientMessage::Join(Join { room: "lobby".into(), resume: None }));
+    talk.say(&ClientMessage::Join(Join::room("lobby")));
     assert!(
         matches!(&talk.actions()[..], [Action::Send(ServerMessage::Error(reply))] if reply.code == ErrorCode::Forbidden)
     );
-    talk.say(&ClientMessage::Join(Join { room: "den".into(), resume: None }));
-    assert!(matches!(&talk.actions()[..], [Action::Join { room, .. }] if room == "den"));
+    talk.say(&ClientMessage::Join(Join::room("den")));
+    assert!(matches!(&talk.actions()[..], [Action::Join { target: Target::Room(room), .. }] if room == "den"));
 }

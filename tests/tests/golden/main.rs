@@ -42,7 +42,10 @@ impl Vectors {
 fn welcome(schema: &Arc<Schema>) -> Vec<u8> {
     let welcome = ServerMessage::Welcome(Box::new(Welcome {
         room: "golden".into(),
-        seat: SeatId(0),
+        code: None,
+        session: 1,
+        seat: Some(SeatId(0)),
+        host: Some(SeatId(0)),
         tick: 0,
         tick_rate: 30,
         snapshot_every: 1,
@@ -50,6 +53,8 @@ fn welcome(schema: &Arc<Schema>) -> Vec<u8> {
         input_behind: 32,
         resume: [7; 16],
         resume_ms: 20_000,
+        received: 0,
+        lost: false,
         schema_hash: schema.hash(),
         schema: schema.clone(),
     }));

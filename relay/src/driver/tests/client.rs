@@ -73,7 +73,7 @@ async fn play(name: String, stream: DuplexStream, room: Arc<AtomicU32>, vocal: b
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
     let note = |note: &dyn Fn(&mut Seen)| note(&mut seen.lock().expect("no client panics with it"));
     say(&mut socket, &ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: name })).await;
-    say(&mut socket, &ClientMessage::Join(Join { room: "lobby".into(), resume: None })).await;
+    say(&mut socket, &ClientMessage::Join(Join::room("lobby"))).await;
     let mut replica: Option<Decoder> = None;
     let mut sequence = 0;
     while let Some(message) = socket.next().await {

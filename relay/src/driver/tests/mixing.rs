@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio_tungstenite::WebSocketStream;
@@ -10,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
-use crate::frame::frame;
+use crate::frame::{Opcode, put_frame};
 
 /// Messages that each side sends.
 const MESSAGES: u8 = 200;
@@ -33,6 +34,12 @@ async fn ping_and_listen(stream: DuplexStream) -> Result<Vec<Bytes>, String> {
     Ok(heard)
 }
 
+fn frame(payload: &[u8]) -> Bytes {
+    let mut frame = BytesMut::new();
+    put_frame(&mut frame, Opcode::Binary, payload);
+    frame.freeze()
+}
+
 fn messages() -> impl Iterator<Item = Vec<u8>> {
     (0..MESSAGES).map(|index| vec![index; 100 + usize::from(index)])
 }
@@ -41,12 +48,12 @@ fn messages() -> impl Iterator<Item = Vec<u8>> {
 async fn pongs_and_frames_of_the_room_leave_whole_through_the_narrowest_socket() {
     // Seven bytes at a time, so that every frame is cut.
     let (ours, theirs) = duplex(7);
-    let mut socket = Socket::over(Transport::Other(Box::new(ours)), Bytes::new(), &Config::default());
+    let mut socket = Socket::over(Transport::Other(Box::new(ours)), Bytes::new(), Form::Binary, &Config::default());
     let outbox = socket.outbox().clone();
     let listener = tokio::spawn(ping_and_listen(theirs));
     tokio::spawn(async move {
         for message in messages() {
-            outbox.push(now(), frame(|out| out.extend(message)));
+            outbox.push(now(), frame(&message));
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     });
@@ -59,7 +66,7 @@ async fn pongs_and_frames_of_the_room_leave_whole_through_the_narrowest_socket()
 #[tokio::test(start_paused = true)]
 async fn a_close_is_answered_on_a_stream_that_only_its_task_writes() {
     let (ours, theirs) = duplex(7);
-    let mut socket = Socket::over(Transport::Other(Box::new(ours)), Bytes::new(), &Config::default());
+    let mut socket = Socket::over(Transport::Other(Box::new(ours)), Bytes::new(), Form::Binary, &Config::default());
     tokio::spawn(async move { while socket.next().await.is_ok() {} });
     let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
     client.close(None).await.expect("it can be said");
@@ -103,7 +110,7 @@ async fn without_the_adapter_the_same_traffic_breaks_the_stream() {
     let mut socket = WebSocketStream::from_raw_socket(Bypass(read, write.clone()), Role::Server, None).await;
     let pushing = tokio::spawn(async move {
         for message in messages() {
-            let mut bytes = frame(|out| out.extend(message));
+            let mut bytes = frame(&message);
             while !bytes.is_empty() {
                 let written = std::future::poll_fn(|cx| {
                     Pin::new(&mut *write.lock().expect("no test panics with it")).poll_write(cx, &bytes)

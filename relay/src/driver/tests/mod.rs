@@ -16,12 +16,15 @@ use tickwire_sim::{Events, Game, Player, Refusal, Replicated, Rng, Setup, Sim, S
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::accept::{Relay, Shared};
+use super::connection::Opening;
 use super::socket::Socket;
 use super::transport::Transport;
 use super::{connection, now};
 use crate::Wire;
 use crate::config::Config;
 use crate::fanout::{Op, Shard};
+use crate::form::Form;
+use crate::options::RoomOptions;
 use crate::room::{Next, Room};
 use client::Client;
 
@@ -90,7 +93,8 @@ impl Match {
     fn start(config: Config) -> Self {
         let (shared, shards) = Relay::builder().config(config).assemble();
         let options = SimOptions { tick_rate: RATE, ..SimOptions::default() };
-        let room = shared.lobby.open("lobby", Box::new(Sim::new(Noisy, options)), now()).expect("there is none");
+        let sim = Box::new(Sim::new(Noisy, options));
+        let (room, _) = shared.lobby.open("lobby", (sim, RoomOptions::default()), None, now()).expect("there is none");
         let tick = Arc::new(AtomicU32::new(0));
         tokio::spawn(run(room, shards, tick.clone()));
         Self { shared: Arc::new(shared), tick }
@@ -101,9 +105,12 @@ impl Match {
         let (ours, theirs) = (Pipe::new(4096), Pipe::new(1024));
         let link = Link::new(width);
         tokio::spawn(link.clone().carry(ours.outer, theirs.inner));
-        let socket = Socket::over(Transport::Other(Box::new(ours.inner)), Bytes::new(), &self.shared.config);
+        let socket =
+            Socket::over(Transport::Other(Box::new(ours.inner)), Bytes::new(), Form::Binary, &self.shared.config);
         let visit = self.shared.gate.wave_through();
-        tokio::spawn(connection::serve(socket, self.shared.clone(), None, (self.shared.strangers.admit(), visit)));
+        let opening = Opening { form: Form::Binary, token: None };
+        let stranger = self.shared.strangers.admit();
+        tokio::spawn(connection::serve(socket, opening, self.shared.clone(), (stranger, visit)));
         Client::start(name, theirs.outer, link, self.tick.clone(), vocal)
     }
 
@@ -123,7 +130,7 @@ async fn run(mut room: Room, ops: Vec<Receiver<Op>>, tick: Arc<AtomicU32>) {
         tick.fetch_add(1, Ordering::Relaxed);
         for (shard, ops) in shards.iter_mut().zip(&ops) {
             for op in ops.try_iter() {
-                if let Some((round, listeners)) = shard.handle(op) {
+                if let Some((round, listeners)) = shard.handle(now(), op) {
                     round.deliver(now(), listeners);
                     round.end(now());
                 }

@@ -1,0 +1,116 @@
+//! Into a room, and back into it.
+
+use super::*;
+
+fn join(target: Target, resume: Option<Resume>) -> ClientMessage {
+    ClientMessage::Join(Join { target, role: Role::Player, resume })
+}
+
+#[test]
+fn a_lost_seat_is_resumed_or_taken_anew() {
+    let mut talk = Talk::playing();
+    let body = talk.step(1, 0);
+    talk.snapshot(body);
+    for sequence in 1..=3 {
+        assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(sequence));
+    }
+    talk.session.handle_lost(None, "cut");
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), None);
+    talk.said();
+    talk.enter([2; 16]);
+    let joins: Vec<_> = talk.said();
+    assert!(matches!(
+        &joins[1],
+        ClientMessage::Join(Join { resume: Some(Resume { token: [1, ..], received: 0 }), .. })
+    ));
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), None, "the room's tick is not known yet");
+    talk.keyframe();
+    talk.now += Duration::from_secs(1);
+    assert_eq!(talk.session.input(talk.now, Bytes::new()), Some(4), "the seat goes on counting");
+
+    talk.session.handle_lost(Some(CloseCode::Unresponsive), "no sign of life");
+    talk.session.handle_connected();
+    talk.accepted();
+    talk.said();
+    talk.refused(ErrorCode::ResumeRefused, None);
+    assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
+    assert_eq!((talk.session.counts().reconnects, talk.session.counts().evicted), (1, 1));
+}
+
+#[test]
+fn a_room_that_refuses_for_now_is_asked_again_in_time() {
+    let mut talk = Talk::new();
+    talk.session.handle_connected();
+    talk.accepted();
+    talk.said();
+    let full = |retry_ms| ErrorReply { code: ErrorCode::RoomFull, message: "full".into(), retry_ms, id: None };
+    talk.hear(&ServerMessage::Error(full(None)));
+    assert_eq!(talk.session.deadline(), None, "for good");
+    talk.hear(&ServerMessage::Error(full(Some(700))));
+    assert_eq!(talk.session.deadline(), Some(talk.now + Duration::from_millis(700)));
+    talk.now += Duration::from_millis(700);
+    talk.session.handle_timeout(talk.now);
+    assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
+    assert_eq!(talk.session.deadline(), None);
+}
+
+#[test]
+fn only_what_is_said_of_the_join_has_it_asked_again() {
+    let mut talk = Talk::new();
+    talk.session.handle_connected();
+    talk.accepted();
+    talk.said();
+    let busy = |id| ErrorReply { code: ErrorCode::RateLimited, message: "slow".into(), retry_ms: Some(700), id };
+    talk.hear(&ServerMessage::Error(busy(Some("1".into()))));
+    assert_eq!(talk.session.deadline(), None);
+    talk.hear(&ServerMessage::Error(busy(None)));
+    // It was said of something else after all.
+    talk.welcome([1; 16]);
+    talk.said();
+    talk.now += Duration::from_millis(700);
+    talk.session.handle_timeout(talk.now);
+    assert_eq!(talk.said(), [], "it is in the room");
+}
+
+#[test]
+fn who_asked_for_any_room_comes_back_to_the_one_that_it_was_in() {
+    let anywhere = Target::FindOrCreate(Creation { private: true, ..Creation::default() });
+    let mut talk = Talk::with(ClientConfig { target: anywhere.clone(), ..config() });
+    talk.code = Some("QX7P".into());
+    talk.enter([1; 16]);
+    assert_eq!(talk.said()[1], join(anywhere.clone(), None));
+    talk.session.handle_lost(None, "cut");
+    talk.session.handle_connected();
+    talk.accepted();
+    let resume = Some(Resume { token: [1; 16], received: 0 });
+    assert_eq!(talk.said()[1], join(Target::Room("lobby".into()), resume));
+    talk.refused(ErrorCode::ResumeRefused, None);
+    assert_eq!(talk.said(), [join(Target::Code("QX7P".into()), None)]);
+    talk.refused(ErrorCode::RoomNotFound, None);
+    assert_eq!(talk.said(), [join(anywhere, None)]);
+    talk.updates();
+    talk.refused(ErrorCode::RoomNotFound, None);
+    assert_eq!(talk.said(), [], "there is nowhere else to go");
+    assert!(matches!(talk.updates()[..], [Update::Refused { code: ErrorCode::RoomNotFound, .. }]));
+}
+
+#[test]
+fn a_join_says_whether_it_resumed_and_what_is_lost() {
+    let mut talk = Talk::playing();
+    assert_eq!(talk.updates(), [Update::Joined { resumed: false, lost: false }]);
+    talk.session.handle_lost(None, "cut");
+    talk.updates();
+    talk.lost = true;
+    talk.enter([2; 16]);
+    assert_eq!(talk.updates(), [Update::Joined { resumed: true, lost: true }]);
+}
+
+#[test]
+fn the_host_is_the_one_of_now() {
+    let mut talk = Talk::playing();
+    talk.updates();
+    let host = Some(SeatId(9));
+    talk.hear(&ServerMessage::HostChange(HostChange { host }));
+    assert_eq!(talk.updates(), [Update::Host(host)]);
+    assert_eq!(talk.session.welcome().map(|welcome| welcome.host), Some(host));
+}

@@ -1,0 +1,188 @@
+//! From where a player wants to go to a place in a room: over a WebSocket, or by HTTP for one that comes afterwards.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tickwire_protocol::{Creation, ErrorCode, ErrorReply, Queueing, Resume, Role, Target, Wanted};
+use tickwire_sim::Player;
+use tokio::sync::oneshot;
+
+use super::accept::Shared;
+use super::now;
+use crate::command::{Command, Joined};
+use crate::form::Form;
+use crate::handle::RoomHandle;
+use crate::link::SessionId;
+use crate::outbox::Outbox;
+use crate::place::{Parting, Place};
+use crate::queue::{Match, Queue, Ticket};
+
+/// Between two looks whether those who wait can be matched by now.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Rooms that are tried where any will do: the first may have filled up meanwhile, or not want this player.
+const ATTEMPTS: usize = 3;
+
+/// A session that wants into a room.
+pub(super) struct Entrant {
+    pub(super) session: SessionId,
+    pub(super) form: Form,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) player: Player,
+    pub(super) role: Role,
+    pub(super) resume: Option<Resume>,
+    pub(super) parting: Parting,
+}
+
+/// A place in a room where the session wants to go. Who drops this gives it up.
+pub(super) async fn enter(
+    shared: Arc<Shared>,
+    entrant: Entrant,
+    target: Target,
+) -> Result<(Place, Joined), ErrorReply> {
+    let Entrant { session, form, outbox, player, role, resume, parting } = entrant;
+    // Only a seat is taken up again.
+    let is_back = role == Role::Player && resume.is_some();
+    let mut seeker = Seeker::new(&shared, (&player, role, is_back), target);
+    loop {
+        let room = seeker.find().await?;
+        let asks = (session, form, &outbox);
+        let (place, answer) = Place::ask(room.clone(), player.clone(), (role, resume), asks, parting.clone());
+        match answer.await.unwrap_or_else(|_| Err(no_such_room())) {
+            Ok(joined) => return Ok((place, joined)),
+            Err(refusal) => seeker.was_refused(&room, refusal)?,
+        }
+    }
+}
+
+/// A room where the player wants to go, and a seat in it that is kept for a while.
+pub(super) async fn reserve(shared: &Arc<Shared>, player: Player, target: Target) -> Result<RoomHandle, ErrorReply> {
+    let mut seeker = Seeker::new(shared, (&player, Role::Player, false), target);
+    loop {
+        let room = seeker.find().await?;
+        let (reply, answer) = oneshot::channel();
+        room.send(Command::Reserve { player: player.clone(), reply });
+        match answer.await.unwrap_or_else(|_| Err(no_such_room())) {
+            Ok(()) => return Ok(room),
+            Err(refusal) => seeker.was_refused(&room, refusal)?,
+        }
+    }
+}
+
+/// A player who looks for a room.
+struct Seeker<'a> {
+    shared: &'a Shared,
+    player: &'a Player,
+    role: Role,
+    /// The player has a seat there to take up again.
+    is_back: bool,
+    target: Target,
+    /// Rooms that did not want the player, or have ended meanwhile.
+    tried: Vec<String>,
+}
+
+impl<'a> Seeker<'a> {
+    fn new(shared: &'a Shared, (player, role, is_back): (&'a Player, Role, bool), mut target: Target) -> Self {
+        if let Target::FindOrCreate(Creation { kind, .. }) | Target::Create(Creation { kind, .. }) = &mut target {
+            *kind = kind.take().or_else(|| shared.lobby.first_kind());
+        }
+        Self { shared, player, role, is_back, target, tried: Vec::new() }
+    }
+
+    /// A room has refused: another may be tried where any will do.
+    fn was_refused(&mut self, room: &RoomHandle, refusal: ErrorReply) -> Result<(), ErrorReply> {
+        self.tried.push(room.name().to_owned());
+        let any_will_do = matches!(self.target, Target::Find(_) | Target::FindOrCreate(_));
+        if any_will_do && self.tried.len() < ATTEMPTS { Ok(()) } else { Err(refusal) }
+    }
+
+    /// The room; where any will do, none of those that were tried.
+    async fn find(&self) -> Result<RoomHandle, ErrorReply> {
+        let (lobby, tried) = (&self.shared.lobby, &self.tried);
+        match &self.target {
+            // Who was in a private room knows its code no more than its name.
+            Target::Room(name) => {
+                let room = lobby.find(name).filter(|room| self.is_back || room.code().is_none());
+                room.ok_or_else(|| ErrorReply::new(ErrorCode::RoomNotFound, "there is no room of that name"))
+            }
+            Target::Code(code) => lobby.find_by_code(code).ok_or_else(no_such_room),
+            Target::Find(wanted) => lobby.find_wanted(wanted, self.role, tried).ok_or_else(no_such_room),
+            Target::FindOrCreate(creation) if !creation.private => {
+                // Two who come at once shall meet. Whoever has panicked there has left nothing half done.
+                let _alone = self.shared.creating.lock().unwrap_or_else(PoisonError::into_inner);
+                let wanted = Wanted { kind: creation.kind.clone(), labels: creation.labels.clone() };
+                let found = lobby.find_wanted(&wanted, self.role, tried);
+                found.map_or_else(|| create(self.shared, creation.clone(), Some(self.player)), Ok)
+            }
+            Target::FindOrCreate(creation) | Target::Create(creation) => {
+                create(self.shared, creation.clone(), Some(self.player))
+            }
+            Target::Queue(queueing) => self.wait(queueing.clone()).await,
+        }
+    }
+
+    /// Waits in the queue until there is a match.
+    async fn wait(&self, mut queueing: Queueing) -> Result<RoomHandle, ErrorReply> {
+        let shared = self.shared;
+        if self.role == Role::Spectator {
+            return Err(ErrorReply::new(ErrorCode::Invalid, "spectators watch a match, and wait for none"));
+        }
+        queueing.kind = queueing.kind.or_else(|| shared.lobby.first_kind());
+        if !queueing.kind.as_ref().is_some_and(|kind| shared.lobby.knows(kind)) {
+            return Err(ErrorReply::new(ErrorCode::CreateRefused, "no rooms of that kind are created here"));
+        }
+        let (ticket, mut found) = queue(shared).enter(now(), self.player.clone(), queueing)?;
+        let _waiting = InQueue { shared, ticket };
+        loop {
+            make_matches(shared);
+            tokio::select! {
+                biased;
+                found = &mut found => return found.unwrap_or_else(|_| Err(no_such_room())),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+}
+
+fn create(shared: &Shared, creation: Creation, creator: Option<&Player>) -> Result<RoomHandle, ErrorReply> {
+    let (room, handle) = shared.lobby.create(creation, creator, std::time::Instant::now())?;
+    shared.workers.run(room);
+    Ok(handle)
+}
+
+/// Opens rooms for those who can be matched.
+fn make_matches(shared: &Shared) {
+    let matches = queue(shared).matches(now());
+    for Match { kind, labels, players } in matches {
+        let seats = Some(players.len() as u16);
+        let room = create(shared, Creation { kind, labels, seats, ..Creation::default() }, None);
+        for waiting in players {
+            if let Ok(room) = &room {
+                // It has a seat for each, or their joins will be refused.
+                room.send(Command::Reserve { player: waiting.player, reply: oneshot::channel().0 });
+            }
+            // Who does not listen any more has left.
+            let _ = waiting.found.send(room.clone());
+        }
+    }
+}
+
+/// A player's place in the queue, until it is dropped.
+struct InQueue<'a> {
+    shared: &'a Shared,
+    ticket: Ticket,
+}
+
+impl Drop for InQueue<'_> {
+    fn drop(&mut self) {
+        queue(self.shared).leave(self.ticket);
+    }
+}
+
+fn queue(shared: &Shared) -> MutexGuard<'_, Queue> {
+    shared.queue.lock().expect("nothing panics while it holds the queue")
+}
+
+fn no_such_room() -> ErrorReply {
+    ErrorReply::new(ErrorCode::RoomNotFound, "there is no such room")
+}
