@@ -131,7 +131,7 @@ async fn each_attempt_waits_longer() {
     let player = async { while end_of(&mut client).await.is_ok() {} };
     patiently(async {
         tokio::select! {
-                biased;
+            biased;
             _ = relay => {}
             () = player => panic!("it gives up"),
         }
