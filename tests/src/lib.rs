@@ -20,7 +20,7 @@ pub use dots::{Dots, Go, Jumped, Position};
 pub use http::{Answer, ask, find_place};
 pub use raw::Raw;
 pub use salon::{Add, Die, Heard, Riddle, Salon, Say, Solution, Sum, answer_riddles};
-pub use talk::{in_relay, in_room, room, words};
+pub use talk::{in_relay, in_room, labels, room, words};
 pub use text::{Folded, Text};
 
 /// Longer than anything here takes, however busy the machine.

@@ -1,13 +1,18 @@
 //! What a [`Raw`] client says to others and to the game, and what it hears.
 
-use tickwire::Wire;
+use tickwire::{Labels, Wire};
 use tickwire_protocol::{
-    Ack, Address, ClientMessage, Content, Event, Join, Message, Publish, Reply, Request, Resume, Role, Scope, SeatId,
-    ServerMessage, Subscribe, Subscribed, Target, Tell, Unsubscribe, Welcome, wire,
+    Ack, Address, ClientMessage, Content, ErrorCode, Event, Join, Message, Publish, Reply, Request, Resume, Role,
+    Scope, SeatId, ServerMessage, Subscribe, Subscribed, Target, Tell, Unsubscribe, Welcome, wire,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::Raw;
+use crate::{Host, Raw};
+
+/// Names and values as labels.
+pub fn labels(of: &[(&str, &str)]) -> Labels {
+    of.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
 
 /// A room by name.
 pub fn room(name: &str) -> Target {
@@ -161,5 +166,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
             _ => None,
         })
         .await
+    }
+}
+
+impl Host {
+    /// Why a newcomer does not get in.
+    pub async fn refused(&self, token: &str, target: Target) -> (ErrorCode, String) {
+        let mut raw = self.raw().await;
+        raw.auth(token).await;
+        raw.join_to(target, Role::Player, None).await;
+        let refusal = raw.refusal().await;
+        (refusal.code, refusal.message)
     }
 }

@@ -4,17 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tickwire::{
-    AuthError, Authenticator, Config, Creation, Door, Grant, Labels, Plan, Rate, Relay, RelayBuilder, RoomOptions,
-    SimOptions, Verdict, Wanted,
+    AuthError, Authenticator, Config, Creation, Door, Grant, Plan, Rate, Relay, RelayBuilder, RoomOptions, SimOptions,
+    Verdict, Wanted,
 };
 use tickwire_protocol::{
     ClientMessage, ErrorCode, ListRooms, Queueing, Role, RoomList, RoomListing, ServerMessage, Target, Welcome,
 };
-use tickwire_tests::{Dots, Host, Raw, Salon, any, ask, find_place, patiently, quick, room};
-
-fn labels(of: &[(&str, &str)]) -> Labels {
-    of.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
+use tickwire_tests::{Dots, Host, Raw, Salon, any, ask, find_place, labels, patiently, quick, room};
 
 fn find(kind: Option<&str>, of: &[(&str, &str)]) -> Target {
     Target::Find(Wanted { kind: kind.map(str::to_owned), labels: labels(of) })

@@ -3,17 +3,11 @@
 use std::time::Duration;
 
 use tickwire::{
-    Config, Creation, Game, Labels, Nothing, OpenError, Plan, Refusal, Relay, RelayBuilder, RoomOptions, Setup,
-    SimOptions, Wanted,
+    Config, Creation, Game, Nothing, OpenError, Plan, Refusal, Relay, RelayBuilder, RoomOptions, Setup, SimOptions,
+    Wanted,
 };
 use tickwire_protocol::{ClientMessage, CloseCode, ErrorCode, Resume, Role, Target, Welcome};
-use tickwire_tests::{
-    Die, Dots, Host, Position, Raw, Salon, Witness, any, in_room, patiently, quick, room, until, words,
-};
-
-fn labels(of: &[(&str, &str)]) -> Labels {
-    of.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
+use tickwire_tests::{Die, Dots, Host, Raw, Salon, Witness, any, labels, patiently, quick, room};
 
 fn named(name: &str) -> Creation {
     Creation { name: Some(name.into()), ..Creation::default() }
@@ -34,15 +28,6 @@ async fn comes_back(raw: Raw, host: &Host, token: &str, welcome: &Welcome) -> Ra
     let mut raw = host.raw().await;
     assert_eq!(raw.come_back(token, welcome, 0).await.seat, welcome.seat);
     raw
-}
-
-/// Why a newcomer does not get in.
-async fn refused(host: &Host, token: &str, target: Target) -> (ErrorCode, String) {
-    let mut raw = host.raw().await;
-    raw.auth(token).await;
-    raw.join_to(target, Role::Player, None).await;
-    let refusal = raw.refusal().await;
-    (refusal.code, refusal.message)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,16 +76,16 @@ async fn a_room_that_can_not_be_created_says_why() {
     });
     let host = start(relay.config(Config { rooms: 3, ..Config::default() })).await;
     let create = |kind: &str, name: &str| Target::Create(Creation { kind: Some(kind.into()), ..named(name) });
-    let (code, words) = refused(&host, "ada", create("chess", "x")).await;
+    let (code, words) = host.refused("ada", create("chess", "x")).await;
     assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "no rooms of that kind are created here"));
-    let (code, words) = refused(&host, "ada", create("salon", "lobby")).await;
+    let (code, words) = host.refused("ada", create("salon", "lobby")).await;
     assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "a room named `lobby` is open"));
-    let (code, words) = refused(&host, "ada", create("choosy", "x")).await;
+    let (code, words) = host.refused("ada", create("choosy", "x")).await;
     assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "say please"));
     for name in ["x", "y"] {
         host.raw().await.enter_to("ada", create("dots", name)).await;
     }
-    let (code, words) = refused(&host, "ada", create("salon", "z")).await;
+    let (code, words) = host.refused("ada", create("salon", "z")).await;
     assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "all 3 rooms are open"));
     host.stop().await;
 }
@@ -111,7 +96,7 @@ async fn one_player_opens_so_many_rooms() {
     for name in ["x", "y"] {
         host.raw().await.enter_to("ada", Target::Create(named(name))).await;
     }
-    let (code, words) = refused(&host, "ada", Target::Create(named("z"))).await;
+    let (code, words) = host.refused("ada", Target::Create(named("z"))).await;
     assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "2 rooms are as many as one may have open"));
     host.raw().await.enter_to("bob", Target::Create(named("z"))).await;
     host.stop().await;
@@ -122,7 +107,7 @@ async fn where_the_embedder_has_no_kinds_nobody_creates_rooms() {
     let host = Host::start().await;
     for target in [Target::Create(named("x")), Target::FindOrCreate(Creation { kind: Some("x".into()), ..named("x") })]
     {
-        assert_eq!(refused(&host, "ada", target).await.0, ErrorCode::CreateRefused);
+        assert_eq!(host.refused("ada", target).await.0, ErrorCode::CreateRefused);
     }
     host.stop().await;
 }
@@ -227,10 +212,10 @@ async fn a_private_room_is_found_by_its_code_alone() {
     let mut ada = host.raw().await;
     let den = ada.enter_to("ada", Target::Create(creation.clone())).await;
     let code = den.code.clone().expect("a private room has a code");
-    assert_eq!(refused(&host, "bob", room("den")).await.0, ErrorCode::RoomNotFound);
-    assert_eq!(refused(&host, "bob", Target::Code("AAAAAA".into())).await.0, ErrorCode::RoomNotFound);
+    assert_eq!(host.refused("bob", room("den")).await.0, ErrorCode::RoomNotFound);
+    assert_eq!(host.refused("bob", Target::Code("AAAAAA".into())).await.0, ErrorCode::RoomNotFound);
     let wanted = Wanted { kind: Some("salon".into()), ..Wanted::default() };
-    assert_eq!(refused(&host, "bob", Target::Find(wanted)).await.0, ErrorCode::RoomNotFound);
+    assert_eq!(host.refused("bob", Target::Find(wanted)).await.0, ErrorCode::RoomNotFound);
     let elsewhere = Creation { name: None, private: false, ..creation };
     assert_ne!(host.raw().await.enter_to("bob", Target::FindOrCreate(elsewhere)).await.room, "den");
     let mut cy = host.raw().await;
@@ -263,12 +248,12 @@ async fn a_room_has_so_many_seats() {
     let (mut ada, mut bob) = (host.raw().await, host.raw().await);
     ada.enter("ada").await;
     bob.enter("bob").await;
-    assert_eq!(refused(&host, "cy", room("lobby")).await.0, ErrorCode::RoomFull);
-    assert_eq!(refused(&host, "cy", Target::Find(Wanted::default())).await.0, ErrorCode::RoomNotFound);
+    assert_eq!(host.refused("cy", room("lobby")).await.0, ErrorCode::RoomFull);
+    assert_eq!(host.refused("cy", Target::Find(Wanted::default())).await.0, ErrorCode::RoomNotFound);
     // A seat that is held is taken.
     drop(bob);
     host.settles(|relay| relay.stats().connections == 1).await;
-    assert_eq!(refused(&host, "cy", room("lobby")).await.0, ErrorCode::RoomFull);
+    assert_eq!(host.refused("cy", room("lobby")).await.0, ErrorCode::RoomFull);
     host.stop().await;
 }
 
@@ -279,8 +264,8 @@ async fn a_locked_room_lets_in_those_alone_who_have_a_seat() {
     let welcome = ada.enter("ada").await;
     host.room("lobby").lock(true);
     assert!(host.room("lobby").listing().locked);
-    assert_eq!(refused(&host, "bob", room("lobby")).await.0, ErrorCode::RoomLocked);
-    assert_eq!(refused(&host, "bob", Target::Find(Wanted::default())).await.0, ErrorCode::RoomNotFound);
+    assert_eq!(host.refused("bob", room("lobby")).await.0, ErrorCode::RoomLocked);
+    assert_eq!(host.refused("bob", Target::Find(Wanted::default())).await.0, ErrorCode::RoomNotFound);
     let _ada = comes_back(ada, &host, "ada", &welcome).await;
     host.room("lobby").lock(false);
     host.raw().await.enter("bob").await;
@@ -329,153 +314,6 @@ async fn who_is_in_a_room_is_told_why_it_ends() {
     assert_eq!(patiently(lobby.occupants()).await, None);
     assert_eq!(patiently(lobby.call(|_| ())).await, None);
     host.relay.open("lobby", Dots, SimOptions::default()).expect("the name is free");
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_handle_tells_who_is_there() {
-    let host = Host::start().await;
-    let (mut ada, mut bob) = (host.raw().await, host.raw().await);
-    let ada_seat = ada.enter("ada").await.seat;
-    bob.enter("bob.x").await;
-    let lobby = host.room("lobby");
-    let there = async || {
-        let occupants = patiently(lobby.occupants()).await.expect("the room is open");
-        occupants.into_iter().map(|it| (Some(it.seat), it.player.id, it.connected)).collect::<Vec<_>>()
-    };
-    assert_eq!(there().await[0], (ada_seat, "ada".into(), true));
-    assert_eq!(there().await[1].1, "bob.x");
-    drop(ada);
-    patiently(async { while there().await[0].2 {} }).await;
-    assert_eq!(there().await.len(), 2, "the seat is held");
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_handle_says_something_to_a_channel_or_to_one() {
-    let host = Host::start().await;
-    let (mut ada, mut bob) = (host.raw().await, host.raw().await);
-    let seat = ada.enter("ada").await.seat.expect("a player has one");
-    bob.enter("bob").await;
-    let lobby = host.room("lobby");
-    lobby.whisper(seat, words("psst"));
-    lobby.publish("main", words("hear, hear"));
-    let first = ada.message().await;
-    assert_eq!((first.from, first.content), (None, words("psst")));
-    let second = ada.message().await;
-    assert_eq!((second.from, second.to, second.content), (None, in_room("main"), words("hear, hear")));
-    assert_eq!(bob.heard().await, "hear, hear", "what is whispered to another is not heard");
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_kicked_hears_why_and_may_come_again() {
-    let host = Host::start().await;
-    let mut ada = host.raw().await;
-    let welcome = ada.enter("ada").await;
-    let long = "ä".repeat(100);
-    host.room("lobby").kick(welcome.seat.expect("a player has one"), long.clone());
-    let (code, reason) = ada.closed_saying().await;
-    assert!(code == CloseCode::Kicked && reason.len() == 122 && long.starts_with(&reason), "{code} {reason}");
-    let mut back = host.raw().await;
-    back.auth("ada").await;
-    back.join("lobby", Some(welcome.resume)).await;
-    assert_eq!(back.error().await, ErrorCode::ResumeRefused, "the seat is gone");
-    back.join("lobby", None).await;
-    back.welcome().await;
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_banned_stays_out_for_the_life_of_the_room() {
-    let host = Host::start().await;
-    let mut ada = host.raw().await;
-    ada.enter("ada").await;
-    let mut watching = host.raw().await;
-    watching.enter_as("ada", room("lobby"), Role::Spectator).await;
-    host.room("lobby").ban("ada", "no");
-    for raw in [&mut ada, &mut watching] {
-        assert_eq!(raw.closed_saying().await, (CloseCode::Kicked, "no".to_owned()));
-    }
-    let mut back = host.raw().await;
-    back.auth("ada").await;
-    for role in [Role::Player, Role::Spectator] {
-        back.join_to(room("lobby"), role, None).await;
-        assert_eq!(back.error().await, ErrorCode::Banned);
-    }
-    host.raw().await.enter("ada.other").await;
-    host.room("lobby").close("over");
-    host.settles(|relay| relay.room("lobby").is_none()).await;
-    host.relay.open("lobby", Dots, SimOptions::default()).expect("the name is free");
-    back.join("lobby", None).await;
-    back.welcome().await;
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_seat_that_is_held_can_be_kicked() {
-    let host = Host::start().await;
-    let mut ada = host.raw().await;
-    ada.enter("ada").await;
-    drop(ada);
-    let lobby = host.room("lobby");
-    lobby.ban("ada", "no");
-    assert_eq!(patiently(lobby.occupants()).await, Some(vec![]));
-    assert_eq!(refused(&host, "ada", room("lobby")).await.0, ErrorCode::Banned);
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_handle_calls_into_the_world() {
-    let host = Host::start().await;
-    let mut ada = host.player("ada").await;
-    let seat = ada.seat().expect("in the room");
-    let lobby = host.room("lobby");
-    let moved = lobby.call(|world| {
-        let mut moved = 0;
-        for mut position in world.query::<&mut Position>().iter_mut(world) {
-            position.x = 42.0;
-            moved += 1;
-        }
-        moved
-    });
-    assert_eq!(patiently(moved).await, Some(1));
-    until(&mut ada, |client, _| {
-        let replica = client.replica().expect("in the room");
-        let slot = replica.seat_slot(seat);
-        slot.and_then(|slot| replica.get::<Position>(slot)).is_some_and(|position| position.x == 42.0)
-    })
-    .await;
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_panics_ends_its_room_alone() {
-    let host = Host::start().await;
-    host.relay.open("attic", Dots, SimOptions::default()).expect("the name is free");
-    let witness = Witness::join(&host).await;
-    let mut ada = host.raw().await;
-    ada.enter_to("ada", room("attic")).await;
-    let attic = host.room("attic");
-    let answer = attic.call(|_| -> () { panic!("the embedder erred") });
-    assert_eq!(patiently(answer).await, None);
-    assert_eq!(ada.closed().await, CloseCode::RoomFailed);
-    host.relay.open("attic", Dots, SimOptions::default()).expect("no stuck room is left");
-    host.raw().await.enter_to("ada", room("attic")).await;
-    witness.noticed_nothing().await;
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn labels_and_metadata_change() {
-    let host = Host::start().await;
-    let lobby = host.room("lobby");
-    let find = Target::Find(Wanted { labels: labels(&[("mode", "duel")]), ..Wanted::default() });
-    assert_eq!(refused(&host, "ada", find.clone()).await.0, ErrorCode::RoomNotFound);
-    lobby.set_labels(labels(&[("mode", "duel"), ("map", "moon")]));
-    lobby.set_metadata("tonight");
-    assert_eq!(host.raw().await.enter_to("ada", find).await.room, "lobby");
-    assert_eq!(lobby.listing().metadata, "tonight");
     host.stop().await;
 }
 
