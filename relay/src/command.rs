@@ -16,8 +16,8 @@ use crate::stats::Asking;
 
 /// What is asked of a room, in the order of arrival. A recording of it replays the match, as far as no embedder calls into it.
 pub(crate) enum Command {
-    /// A player wants in.
-    Join(JoinRequest),
+    /// A player wants in; apart, because it is large and seldom.
+    Join(Box<JoinRequest>),
     /// A player will come, and wants a seat kept.
     Reserve { player: Player, reply: oneshot::Sender<Result<(), ErrorReply>> },
     /// A player's input.

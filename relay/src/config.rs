@@ -139,6 +139,8 @@ pub struct Config {
     pub workers: usize,
     /// Threads that send what rooms publish. Default: one per core.
     pub fanout_threads: usize,
+    /// Threads that read what sessions say. Default: one per core.
+    pub reader_threads: usize,
 }
 
 impl Default for Config {
@@ -200,6 +202,7 @@ impl Default for Config {
             url_tokens: false,
             workers: cores,
             fanout_threads: cores,
+            reader_threads: cores,
         }
     }
 }
@@ -274,6 +277,7 @@ impl Config {
             ("history_bytes", self.history_bytes, 1000 * MANY),
             ("workers", self.workers, 1024),
             ("fanout_threads", self.fanout_threads, 1024),
+            ("reader_threads", self.reader_threads, 1024),
             ("resyncs_per_tick", self.resyncs_per_tick, MANY),
         ] {
             if !(1..=most).contains(&number) {

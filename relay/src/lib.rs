@@ -49,6 +49,7 @@ mod resyncs;
 mod room;
 mod seen;
 mod session;
+mod sessions;
 mod snapshot;
 mod stats;
 mod strangers;

@@ -53,13 +53,15 @@ impl Place {
         let link = Link { session, form, stay, outbox: outbox.clone() };
         let (reply, answer) = oneshot::channel();
         let asking = (role == Role::Player && resume.is_none()).then(|| Asking::of(&room.info));
-        room.send(Command::Join(JoinRequest { player, role, resume, link, reply, asking }));
+        room.send(Command::Join(Box::new(JoinRequest { player, role, resume, link, reply, asking })));
         (Self { room, session, outbox: outbox.clone(), waiting: Arc::default(), parting }, answer)
     }
 
     /// Hands an input over; false if `limit` of them wait already.
     pub(crate) fn input(&self, input: Input, limit: u32) -> bool {
         let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
+        // A copy, so that the socket's buffer can be read into again at once.
+        let input = Input { record: Bytes::copy_from_slice(&input.record), ..input };
         self.room.send(Command::Input { session: self.session, input, permit });
         true
     }

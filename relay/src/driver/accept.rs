@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -14,9 +13,10 @@ use tickwire_protocol::{CloseCode, Content, Creation};
 use tickwire_sim::{Game, Refusal, Sim, SimOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::http::{self, Page};
+use super::readers::{Reader, Readers};
 #[cfg(feature = "tls")]
 use super::tls::{self, Tls};
 use super::transport::Transport;
@@ -36,6 +36,7 @@ use crate::lobby::{Kind, Limits, Lobby, OpenError, Plan};
 use crate::options::RoomOptions;
 use crate::queue::{Queue, Tolerance};
 use crate::room::Terms;
+use crate::sessions::Sessions;
 use crate::stats::{RelayStats, Tally};
 use crate::strangers::{Stranger, Strangers};
 
@@ -61,13 +62,12 @@ pub(super) struct Shared {
     pub(super) creating: Mutex<()>,
     pub(super) calendar: Calendar,
     pub(super) tally: Arc<Tally>,
-    pub(super) next_session: AtomicU64,
-    /// Whether the relay is shutting down.
-    pub(super) closing: watch::Sender<bool>,
+    pub(super) sessions: Arc<Sessions>,
     connections: Arc<Semaphore>,
     pub(super) strangers: Arc<Strangers>,
     pub(super) gate: Arc<Gate>,
     pub(super) workers: Workers,
+    readers: Readers,
 }
 
 /// Puts a relay together.
@@ -115,8 +115,9 @@ impl RelayBuilder {
     /// The [`Config`] makes no sense.
     pub fn build(self) -> Result<Relay, ConfigError> {
         self.config.check()?;
-        let (shared, shards) = self.assemble();
+        let (mut shared, shards) = self.assemble();
         senders::start_all(shards);
+        shared.readers = Readers::start(shared.config.reader_threads);
         Ok(Relay { shared: Arc::new(shared) })
     }
 
@@ -165,12 +166,12 @@ impl RelayBuilder {
             tally,
             authenticator,
             pages: self.pages,
-            next_session: AtomicU64::new(1),
-            closing: watch::Sender::new(false),
+            sessions: Arc::default(),
             connections: Arc::new(Semaphore::new(config.connections)),
             strangers: Arc::new(Strangers::new(config.unauthenticated)),
             gate: Arc::new(Gate::new(&config)),
             workers: Workers::new(config.workers),
+            readers: Readers::default(),
             config,
         };
         (shared, shards)
@@ -303,7 +304,7 @@ impl Relay {
     /// ended at once.
     pub async fn shut_down(&self) {
         self.shared.lobby.close_all(CloseCode::GoingAway);
-        self.shared.closing.send_replace(true);
+        self.shared.sessions.end();
         self.shared.strangers.oust_all();
         let everyone = self.shared.config.connections as u32;
         let gone = self.shared.connections.acquire_many(everyone);
@@ -314,20 +315,23 @@ impl Relay {
     /// `peer` is the address that it counts for. It ends with the relay. Call it in a tokio runtime.
     pub fn accept<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, stream: S, peer: IpAddr) {
         if let Some(permits) = self.admit(peer) {
-            tokio::spawn(http::serve(Transport::of(stream), self.shared.clone(), permits));
+            let reader = permits.reader.clone();
+            reader.serve(http::serve(Transport::of(stream), self.shared.clone(), permits));
         }
     }
 
     /// Answers a request of an embedder's own HTTP server for a WebSocket: with 101, and serves the connection from then on, or with why
     /// not. Works with every server on `hyper` 1 that lets connections be upgraded. Call it in a tokio runtime.
     pub fn upgrade<B>(&self, request: &mut Request<B>, peer: IpAddr) -> Response<Full<Bytes>> {
-        upgrade(request, &self.shared, || self.shared.permits(peer).map_err(|refused| refused.rejection()))
+        let permits = || self.shared.permits(peer).map_err(|refused| refused.rejection());
+        upgrade(request, &self.shared, permits)
     }
 
     #[cfg(feature = "tls")]
     fn accept_tls(&self, stream: TcpStream, tls: Tls, peer: IpAddr) {
         if let Some(permits) = self.admit(peer) {
-            tokio::spawn(tls::serve(stream, tls, self.shared.clone(), permits));
+            let reader = permits.reader.clone();
+            reader.serve(tls::serve(stream, tls, self.shared.clone(), permits));
         }
     }
 
@@ -349,6 +353,8 @@ pub(super) struct Permits {
     pub(super) stranger: Stranger,
     /// One of its address's.
     pub(super) visit: Visit,
+    /// Its thread.
+    pub(super) reader: Reader,
     /// Who is at the other end: a client or a proxy.
     pub(super) peer: IpAddr,
 }
@@ -384,7 +390,8 @@ impl Shared {
             true => self.gate.wave_through(),
             false => self.gate.admit(now(), peer)?,
         };
-        Ok(Permits { connection, stranger: self.strangers.admit(), visit, peer: peer.to_canonical() })
+        let (stranger, reader) = (self.strangers.admit(), self.readers.assign());
+        Ok(Permits { connection, stranger, visit, reader, peer: peer.to_canonical() })
     }
 }
 

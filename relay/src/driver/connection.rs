@@ -1,19 +1,21 @@
 //! One session's task: carries what happens between the socket, the session and its room.
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tickwire_protocol::{CloseCode, ErrorReply, ListRooms, ServerMessage, ServerProbeReply};
 use tickwire_sim::Player;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::Sleep;
 
 use super::accept::Shared;
 use super::matchmaking::{Entrant, enter};
 use super::now;
 use super::socket::{Ended, Incoming, Socket};
-use crate::auth::{Door, Verdict};
+use crate::auth::{AuthError, Door, Grant, Verdict};
 use crate::command::{Joined, Saying};
 use crate::form::{Form, probed_tick};
 use crate::gate::Visit;
@@ -43,12 +45,14 @@ pub(super) async fn serve(
     if let Some(token) = token {
         session.handle_token(now(), token);
     }
+    let enrolled = shared.sessions.enroll(socket.outbox().clone());
+    let ousted = Box::pin(stranger.ousted().notified_owned());
     let mut connection = Connection {
-        id: shared.next_session.fetch_add(1, Ordering::Relaxed),
+        id: enrolled.id,
         session,
         form,
         socket,
-        stranger: Some(stranger),
+        stranger: Some((stranger, ousted)),
         visit,
         lookup: None,
         joining: None,
@@ -58,15 +62,18 @@ pub(super) async fn serve(
         shared,
     };
     let end = connection.converse().await;
-    let Connection { socket, place, joining, shared, id, .. } = connection;
+    let Connection { mut socket, place, joining, shared, id, .. } = connection;
     shared.hub.leave(now(), id);
     // Before the farewell, which may take a while: a match with who is about to go is none.
-    drop((joining, place));
-    if let End::Close(code, reason) = end {
-        tracing::debug!(session = id, %code, reason, "closing");
-        shared.tally.closed(code);
-        // Apart, so that the memory is not taken from the start.
-        Box::pin(socket.close(code, &reason, shared.config.close_timeout)).await;
+    drop((joining, place, enrolled));
+    // Apart, so that the memory is not taken from the start.
+    match end {
+        End::Close(code, reason) => {
+            tracing::debug!(session = id, %code, reason, "closing");
+            shared.tally.closed(code);
+            Box::pin(socket.close(code, &reason, shared.config.close_timeout)).await;
+        }
+        End::Gone => Box::pin(socket.part()).await,
     }
 }
 
@@ -76,7 +83,8 @@ struct Connection {
     id: SessionId,
     form: Form,
     socket: Socket,
-    stranger: Option<Stranger>,
+    /// While no token was accepted; with what tells when it has to go.
+    stranger: Option<(Stranger, Pin<Box<OwnedNotified>>)>,
     visit: Visit,
     lookup: Option<Verdict>,
     joining: Option<Entering>,
@@ -97,73 +105,140 @@ enum End {
     Gone,
 }
 
+/// What happens to a connection.
+enum Event {
+    /// The outbox wants something.
+    Look(Look),
+    /// A deadline may have come.
+    Alarm,
+    Verdict(Result<Grant, AuthError>),
+    Joined(Result<(Place, Joined), ErrorReply>),
+    /// It is one stranger too many.
+    Ousted,
+    Incoming(Result<Incoming, Ended>),
+}
+
+/// A timer that is looked at by the clock: most often it need not be touched.
+struct Alarm<'a> {
+    at: Instant,
+    timer: Pin<&'a mut Sleep>,
+    /// The timer knows which task to wake.
+    set: bool,
+}
+
+impl Alarm<'_> {
+    fn set(&mut self, at: Instant) {
+        self.timer.as_mut().reset(at.into());
+        (self.at, self.set) = (at, false);
+    }
+
+    fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.set && now < self.at {
+            return Poll::Pending;
+        }
+        self.set = true;
+        self.timer.as_mut().poll(cx)
+    }
+}
+
 impl Connection {
     async fn converse(&mut self) -> End {
-        let (shared, outbox) = (self.shared.clone(), self.socket.outbox().clone());
-        let mut closing = shared.closing.subscribe();
-        let mut closing = pin!(closing.wait_for(|closing| *closing));
-        let mut alarm = self.deadline();
-        let mut timer = pin!(tokio::time::sleep_until(alarm.into()));
+        let at = self.deadline();
+        let timer = pin!(tokio::time::sleep_until(at.into()));
+        let mut alarm = Alarm { at, timer, set: false };
         loop {
             while let Some(action) = self.session.poll() {
                 match action {
                     Action::Close(code, reason) => return End::Close(code, reason),
-                    action => self.act(action).await,
+                    action => self.act(action),
                 }
             }
             if self.session.is_authenticated() {
                 self.stranger = None;
             }
             // Most often the deadline has moved on: the alarm that is set will see that.
-            if self.deadline() < alarm {
-                alarm = self.deadline();
-                timer.as_mut().reset(alarm.into());
+            if self.deadline() < alarm.at {
+                alarm.set(self.deadline());
             }
-            let Self { session, socket, stranger, visit, lookup, joining, place, .. } = self;
-            tokio::select! {
-                biased;
-                _ = closing.as_mut() => session.handle_end(CloseCode::GoingAway, CloseCode::GoingAway.reason()),
-                look = poll_fn(|cx| outbox.poll_look(cx)) => match (look, place) {
-                    (Look { broken: true, .. }, _) => return End::Gone,
-                    (Look { end: Some((code, reason)), .. }, _) => session.handle_end(code, &reason),
-                    (Look { want: Some(want), .. }, Some(place)) => place.resync(want),
-                    _ => {}
-                },
-                () = timer.as_mut() => {
-                    let now = now();
-                    // At every alarm, due or not: what a later one finds has happened since this one.
-                    if socket.has_progressed() {
-                        session.handle_progress(now);
+            let (now, event) = poll_fn(|cx| self.poll(&mut alarm, cx)).await;
+            match event {
+                Event::Look(Look { broken: true, .. }) => return End::Gone,
+                Event::Look(Look { end: Some((code, reason)), .. }) => self.session.handle_end(code, &reason),
+                Event::Look(Look { want, .. }) => {
+                    if let Some((want, place)) = want.zip(self.place.as_ref()) {
+                        place.resync(want);
                     }
-                    if now >= session.deadline() {
-                        session.handle_timeout(now);
-                    }
-                    self.look_for_rooms(now);
-                    alarm = self.deadline();
-                    timer.as_mut().reset(alarm.into());
                 }
-                verdict = or_never(lookup.as_mut()) => {
-                    *lookup = None;
+                Event::Alarm => {
+                    self.look_around(now);
+                    alarm.set(self.deadline());
+                }
+                Event::Verdict(verdict) => {
                     if verdict.as_ref().is_err_and(|error| error.is_final()) {
-                        visit.failed(now());
+                        self.visit.failed(now);
                     }
-                    session.handle_verdict(now(), verdict);
+                    self.session.handle_verdict(now, verdict);
                 }
-                answer = or_never(joining.as_mut()) => self.joined(answer),
-                () = ousted(stranger) => {
-                    session.handle_end(CloseCode::Overloaded, "too many connections have shown no token: try again");
+                Event::Joined(answer) => self.joined(answer),
+                Event::Ousted => {
+                    let reason = "too many connections have shown no token: try again";
+                    self.session.handle_end(CloseCode::Overloaded, reason);
                 }
-                incoming = socket.next() => match incoming {
-                    Ok(incoming) => self.received(incoming),
-                    Err(Ended::Gone) => return End::Gone,
-                    Err(Ended::Fault(code)) => return End::Close(code, code.reason().to_owned()),
-                },
+                Event::Incoming(Ok(Incoming::Close(code))) => {
+                    // In good order: its seat is not held.
+                    if code == Some(CloseCode::Left.number()) {
+                        self.parting.leave();
+                    }
+                    return End::Gone;
+                }
+                Event::Incoming(Ok(incoming)) => self.received(now, incoming),
+                Event::Incoming(Err(Ended::Gone)) => return End::Gone,
+                Event::Incoming(Err(Ended::Fault(code))) => return End::Close(code, code.reason().to_owned()),
             }
         }
     }
 
-    fn received(&mut self, incoming: Incoming) {
+    /// What happens next, and when. Most often that is an input, and the rest costs no more than a look at what is at hand.
+    fn poll(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Poll<(Instant, Event)> {
         let now = now();
+        let event = 'event: {
+            if let Poll::Ready(look) = self.socket.outbox().poll_look(cx) {
+                break 'event Event::Look(look);
+            }
+            if alarm.poll(now, cx).is_ready() {
+                break 'event Event::Alarm;
+            }
+            if let Some(Poll::Ready(verdict)) = self.lookup.as_mut().map(|lookup| lookup.as_mut().poll(cx)) {
+                self.lookup = None;
+                break 'event Event::Verdict(verdict);
+            }
+            if let Some(Poll::Ready(answer)) = self.joining.as_mut().map(|joining| joining.as_mut().poll(cx)) {
+                self.joining = None;
+                break 'event Event::Joined(answer);
+            }
+            if self.stranger.as_mut().is_some_and(|(_, ousted)| ousted.as_mut().poll(cx).is_ready()) {
+                break 'event Event::Ousted;
+            }
+            match self.socket.poll_next(now, cx) {
+                Poll::Ready(incoming) => Event::Incoming(incoming),
+                Poll::Pending => return Poll::Pending,
+            }
+        };
+        Poll::Ready((now, event))
+    }
+
+    /// At every alarm, due or not: what a later one finds has happened since this one.
+    fn look_around(&mut self, now: Instant) {
+        if self.socket.has_progressed() {
+            self.session.handle_progress(now);
+        }
+        if now >= self.session.deadline() {
+            self.session.handle_timeout(now);
+        }
+        self.look_for_rooms(now);
+    }
+
+    fn received(&mut self, now: Instant, incoming: Incoming) {
         match incoming {
             Incoming::Binary(bytes) => self.session.handle_binary(now, bytes),
             Incoming::Text(text) => self.session.handle_text(now, &text),
@@ -174,13 +249,11 @@ impl Connection {
                 }
                 self.session.handle_pong(now);
             }
-            // In good order: its seat is not held.
-            Incoming::Close(code) if code == Some(CloseCode::Left.number()) => self.parting.leave(),
-            Incoming::Close(_) => {}
+            Incoming::Close(_) => unreachable!("closing was taken out before"),
         }
     }
 
-    async fn act(&mut self, action: Action) {
+    fn act(&mut self, action: Action) {
         match action {
             Action::Authenticate { token } => {
                 self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
@@ -233,7 +306,7 @@ impl Connection {
             }
             Action::Send(message) => self.send(&message),
             Action::Count(code) => self.shared.tally.refused(code),
-            Action::Ping => self.socket.ping().await,
+            Action::Ping => self.socket.ping(),
             Action::Close(..) => unreachable!("closing was taken out before"),
         }
     }
@@ -245,7 +318,6 @@ impl Connection {
     }
 
     fn joined(&mut self, answer: Result<(Place, Joined), ErrorReply>) {
-        self.joining = None;
         let answer = answer.map(|(place, joined)| {
             self.socket.limit_frames(self.shared.config.frames(Some(joined.tick_rate)));
             self.place = Some(place);
@@ -296,19 +368,5 @@ impl Connection {
         let now = now();
         let frames = self.form.frames([message], self.session.schema(), self.shared.calendar.unix_ms(now));
         self.socket.outbox().push(now, frames);
-    }
-}
-
-async fn or_never<F: Future + Unpin>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => pending().await,
-    }
-}
-
-async fn ousted(stranger: &Option<Stranger>) {
-    match stranger {
-        Some(stranger) => stranger.ousted().notified().await,
-        None => pending().await,
     }
 }

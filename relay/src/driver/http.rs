@@ -35,10 +35,11 @@ pub struct Page {
 }
 
 /// Serves one connection until it closes or becomes a WebSocket, which goes on by itself.
-pub(super) fn serve(mut transport: Transport, shared: Arc<Shared>, permits: Permits) -> impl Future<Output = ()> {
+pub(super) fn serve(transport: Transport, shared: Arc<Shared>, permits: Permits) -> impl Future<Output = ()> {
     transport.tune(shared.config.send_buffer);
     // What a silent connection costs is this block: it holds once what it captures, an async function its arguments twice.
     async move {
+        let Ok(mut transport) = transport.settle() else { return };
         let ousted = permits.stranger.ousted();
         let mut ousted = pin!(ousted.notified());
         let deadline = now() + shared.config.handshake_timeout;

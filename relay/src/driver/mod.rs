@@ -5,6 +5,7 @@ mod api;
 mod connection;
 mod http;
 mod matchmaking;
+mod readers;
 mod senders;
 mod socket;
 #[cfg(feature = "tls")]

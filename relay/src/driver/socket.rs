@@ -2,19 +2,16 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt as _, StreamExt as _};
 use tickwire_protocol::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
 use super::now;
 use super::transport::{Line, Transport};
@@ -28,7 +25,8 @@ use crate::outbox::{Caps, Outbox};
 /// The server's side of a WebSocket connection, as the relay's own sessions use it: reads are limited and checked, writes never wait, and
 /// whole frames leave in the order in which they were sent, whoever sends them. For protocol tests, and for services beside the rooms.
 pub struct Socket {
-    websocket: WebSocketStream<Adapter>,
+    /// Without the asynchronous shell that there is for it: the adapter wakes one task alone, and waits for nothing but reads.
+    websocket: WebSocket<Adapter>,
     outbox: Arc<Outbox>,
     /// See [`Line::unaccepted`], at the last look.
     unaccepted: usize,
@@ -80,11 +78,12 @@ impl Socket {
             counter: FrameCounter::default(),
         };
         // No more than may come at once.
-        let _ = meter.is_within(&read_ahead);
-        let adapter = Adapter { line, outbox: outbox.clone(), meter, read_ahead, unflushed: false, progressed: false };
-        let websocket = WebSocketStream::from_raw_socket(adapter, Role::Server, Some(websocket_config(config)));
-        let websocket =
-            futures_util::FutureExt::now_or_never(websocket).expect("nothing is read before it is asked for");
+        let now = now();
+        let _ = meter.is_within(now, &read_ahead);
+        let waker = Waker::noop().clone();
+        let way_out = WayOut { line, outbox: outbox.clone(), unflushed: false, progressed: false };
+        let adapter = Adapter { way_out, meter, read_ahead, now, waker };
+        let websocket = WebSocket::from_raw_socket(adapter, Role::Server, Some(websocket_config(config)));
         Self { websocket, outbox, unaccepted: 0, closed: false, close_timeout: config.close_timeout }
     }
 
@@ -101,31 +100,44 @@ impl Socket {
             self.part().await;
             return Err(Ended::Gone);
         }
-        match self.websocket.next().await {
-            Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
-            Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text.to_string())),
-            Some(Ok(Message::Ping(_))) => Ok(Incoming::Ping),
-            Some(Ok(Message::Pong(payload))) => Ok(Incoming::Pong(payload)),
-            Some(Ok(Message::Close(frame))) => {
+        poll_fn(|cx| self.poll_next(now(), cx)).await
+    }
+
+    /// [`Socket::next`] for who sees to [`Socket::part`] after a close.
+    pub(super) fn poll_next(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Result<Incoming, Ended>> {
+        let adapter = self.websocket.get_mut();
+        adapter.now = now;
+        adapter.waker.clone_from(cx.waker());
+        Poll::Ready(match self.websocket.read() {
+            Ok(Message::Binary(bytes)) => Ok(Incoming::Binary(bytes)),
+            Ok(Message::Text(text)) => Ok(Incoming::Text(text.to_string())),
+            Ok(Message::Ping(_)) => Ok(Incoming::Ping),
+            Ok(Message::Pong(payload)) => Ok(Incoming::Pong(payload)),
+            Ok(Message::Close(frame)) => {
                 self.outbox.seal();
                 self.closed = true;
                 Ok(Incoming::Close(frame.map(|frame| frame.code.into())))
             }
-            Some(Ok(Message::Frame(_))) => unreachable!("raw frames are never read"),
-            Some(Err(error)) => Err(ended(&error)),
-            None => Err(Ended::Gone),
-        }
+            Ok(Message::Frame(_)) => unreachable!("raw frames are never read"),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) => Err(ended(&error)),
+        })
     }
 
-    /// Sees to it that the answer to the peer's close leaves.
-    async fn part(&mut self) {
+    /// Sees to it that the answer to the peer's close leaves, if it has closed.
+    pub(super) async fn part(&mut self) {
+        if !self.closed {
+            return;
+        }
+        let patience = self.close_timeout;
         let answered = async {
             // The library has the answer ready, and says that the connection is closed.
-            let _ = self.websocket.flush().await;
-            poll_fn(|cx| self.websocket.get_mut().poll_drained(cx)).await;
-            let _ = poll_fn(|cx| self.websocket.get_mut().line.poll_finish(cx)).await;
+            let _ = self.websocket.flush();
+            let way_out = self.way_out();
+            poll_fn(|cx| way_out.poll_drained(cx)).await;
+            let _ = poll_fn(|cx| way_out.line.poll_finish(cx)).await;
         };
-        let _ = tokio::time::timeout(self.close_timeout, answered).await;
+        let _ = tokio::time::timeout(patience, answered).await;
     }
 
     /// Sends a binary message: at once, or when the peer has taken what was sent before.
@@ -144,22 +156,27 @@ impl Socket {
         self.outbox.push(now(), frame.freeze());
     }
 
-    pub(super) async fn ping(&mut self) {
-        // The adapter never waits; what it can't take, the outbox tells.
-        let _ = self.websocket.send(Message::Ping(Bytes::new())).await;
+    pub(super) fn ping(&mut self) {
+        // What the outbox can't take, it tells.
+        let _ = self.websocket.send(Message::Ping(Bytes::new()));
     }
 
     /// Whether the peer has accepted bytes since the last call: it is slow, but alive.
     pub(super) fn has_progressed(&mut self) -> bool {
-        let adapter = self.websocket.get_mut();
-        let unaccepted = adapter.line.unaccepted().unwrap_or(0);
+        let way_out = self.way_out();
+        let (unaccepted, progressed) =
+            (way_out.line.unaccepted().unwrap_or(0), std::mem::take(&mut way_out.progressed));
         let fewer = unaccepted < std::mem::replace(&mut self.unaccepted, unaccepted);
-        std::mem::take(&mut adapter.progressed) || fewer
+        progressed || fewer
     }
 
     /// From now on the peer may send frames at this rate.
     pub(super) fn limit_frames(&mut self, rate: Rate) {
         self.websocket.get_mut().meter.frames = Gcra::new(rate);
+    }
+
+    fn way_out(&mut self) -> &mut WayOut {
+        &mut self.websocket.get_mut().way_out
     }
 
     /// Says why, and gives the peer so long to hear it: a socket closed with unread bytes would take the close frame along.
@@ -168,12 +185,12 @@ impl Socket {
         let reason = &reason[..reason.floor_char_boundary(123)];
         let frame = CloseFrame { code: code.number().into(), reason: reason.into() };
         let farewell = async {
-            let _ = self.websocket.send(Message::Close(Some(frame))).await;
-            poll_fn(|cx| self.websocket.get_mut().poll_drained(cx)).await;
-            while let Some(Ok(_)) = self.websocket.next().await {}
+            let _ = self.websocket.send(Message::Close(Some(frame)));
+            poll_fn(|cx| self.way_out().poll_drained(cx)).await;
+            while poll_fn(|cx| self.poll_next(now(), cx)).await.is_ok() {}
             // The peer may wait for the end before it ends.
-            let _ = poll_fn(|cx| self.websocket.get_mut().line.poll_finish(cx)).await;
-            self.websocket.get_mut().discard().await;
+            let _ = poll_fn(|cx| self.way_out().line.poll_finish(cx)).await;
+            self.way_out().discard().await;
         };
         let _ = tokio::time::timeout(patience, farewell).await;
     }
@@ -183,7 +200,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         // A room that has not heard of the loss yet holds the outbox still, but has no more use for the connection.
         self.outbox.seal();
-        self.websocket.get_mut().line.shut_down();
+        self.way_out().line.shut_down();
     }
 }
 
@@ -226,8 +243,7 @@ struct Meter {
 }
 
 impl Meter {
-    fn is_within(&mut self, bytes: &[u8]) -> bool {
-        let now = now();
+    fn is_within(&mut self, now: Instant, bytes: &[u8]) -> bool {
         let frames = self.counter.count(bytes);
         self.bytes.check(now, bytes.len() as u32).is_ok() && self.frames.check(now, frames).is_ok()
     }
@@ -236,17 +252,26 @@ impl Meter {
 /// What the WebSocket library takes for the connection: it reads from there, and writes whole frames into the outbox, so that its frames
 /// and the room's never mix. Whenever it is asked to read, it writes what waits.
 struct Adapter {
-    line: Line,
-    outbox: Arc<Outbox>,
+    way_out: WayOut,
     meter: Meter,
     read_ahead: Bytes,
+    /// The time of the read that is under way.
+    now: Instant,
+    /// Of the task that reads.
+    waker: Waker,
+}
+
+/// The connection, and what waits to be written to it.
+struct WayOut {
+    line: Line,
+    outbox: Arc<Outbox>,
     /// Written bytes wait in the line itself.
     unflushed: bool,
     /// The line has taken bytes that had waited.
     progressed: bool,
 }
 
-impl Adapter {
+impl WayOut {
     /// Writes what waits until the line takes no more; ready when nothing waits.
     fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let line = &mut self.line;
@@ -273,32 +298,31 @@ impl Adapter {
     }
 }
 
-impl AsyncRead for Adapter {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let _ = this.poll_drained(cx);
-        if !this.read_ahead.is_empty() {
-            let now = this.read_ahead.split_to(this.read_ahead.len().min(buffer.remaining()));
-            buffer.put_slice(&now);
-            return Poll::Ready(Ok(()));
+impl io::Read for Adapter {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let cx = &mut Context::from_waker(&self.waker);
+        let _ = self.way_out.poll_drained(cx);
+        if !self.read_ahead.is_empty() {
+            let ahead = self.read_ahead.split_to(self.read_ahead.len().min(space.len()));
+            space[..ahead.len()].copy_from_slice(&ahead);
+            return Ok(ahead.len());
         }
-        let before = buffer.filled().len();
-        ready!(this.line.poll_read(cx, buffer))?;
-        let within = this.meter.is_within(&buffer.filled()[before..]);
-        Poll::Ready(if within { Ok(()) } else { Err(FLOOD.into()) })
+        let mut buffer = ReadBuf::new(space);
+        match self.way_out.line.poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) if self.meter.is_within(self.now, buffer.filled()) => Ok(buffer.filled().len()),
+            Poll::Ready(Ok(())) => Err(FLOOD.into()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 }
 
-impl AsyncWrite for Adapter {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.outbox.write_raw(frames).map(|()| frames.len()))
+impl io::Write for Adapter {
+    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
+        self.way_out.outbox.write_raw(frames).map(|()| frames.len())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

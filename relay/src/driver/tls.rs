@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig};
 
 use super::accept::{Permits, Shared};
 use super::http;
-use super::transport::Transport;
+use super::transport::{Transport, settle};
 
 /// Bytes that a connection's TLS may hold beyond what the system takes. Few: what waits belongs into the outbox, which knows what may be
 /// dropped, and a frame that is larger leaves in pieces.
@@ -103,6 +103,7 @@ const UNBROKEN: &str = "nothing panics while it holds the configuration";
 /// Serves one connection from the handshake on.
 pub(super) async fn serve(stream: TcpStream, tls: Tls, shared: Arc<Shared>, permits: Permits) {
     let ousted = permits.stranger.ousted();
+    let Ok(stream) = settle(stream) else { return };
     let handshake = tls.acceptor().accept_with(stream, |session| session.set_buffer_limit(Some(BUFFER)));
     let shaken = tokio::select! {
         biased;

@@ -52,6 +52,15 @@ impl Transport {
         }
     }
 
+    /// Wakes the task that calls, from now on, by this thread's runtime.
+    pub(crate) fn settle(self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(stream) => Ok(Self::Tcp(settle(stream)?)),
+            // What is around the socket can't be taken off it. It goes on to be woken by the runtime where it began.
+            other => Ok(other),
+        }
+    }
+
     /// Lets what is written leave at once, and the system hold no more of it than so many bytes: what it holds can't be taken back.
     pub(crate) fn tune(&self, send_buffer: usize) {
         let stream = match self {
@@ -105,6 +114,11 @@ impl AsyncWrite for Transport {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream().poll_shutdown(cx)
     }
+}
+
+/// See [`Transport::settle`].
+pub(super) fn settle(stream: TcpStream) -> io::Result<TcpStream> {
+    TcpStream::from_std(stream.into_std()?)
 }
 
 /// A WebSocket's connection as its session's task holds it.

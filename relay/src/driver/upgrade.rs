@@ -24,7 +24,7 @@ use crate::form::Form;
 /// A status and the reason for people.
 pub(super) type Rejection = (StatusCode, &'static str);
 
-/// Answers a request for a WebSocket. If it is a good one, a task serves the connection from the upgrade to its end.
+/// Answers a request for a WebSocket. If it is a good one, the connection is served from the upgrade to its end.
 pub(super) fn upgrade<B>(
     request: &mut Request<B>,
     shared: &Arc<Shared>,
@@ -39,7 +39,8 @@ pub(super) fn upgrade<B>(
     match checked {
         Ok((accept, opening, permits)) => {
             let response = switching(accept, opening.form);
-            tokio::spawn(serve(hyper::upgrade::on(request), opening, shared.clone(), permits));
+            let (upgrade, reader) = (hyper::upgrade::on(request), permits.reader.clone());
+            reader.serve(serve(upgrade, opening, shared.clone(), permits));
             response
         }
         Err((status, reason)) => {
@@ -53,10 +54,11 @@ pub(super) fn upgrade<B>(
 }
 
 async fn serve(upgrade: OnUpgrade, opening: Opening, shared: Arc<Shared>, permits: Permits) {
-    let Permits { connection: _connection, stranger, visit, .. } = permits;
+    let Permits { connection: _connection, reader: _reader, stranger, visit, .. } = permits;
     let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
     let (transport, read_ahead) = unwrap(upgraded);
     // It may have been another server's.
+    let Ok(transport) = transport.settle() else { return };
     transport.tune(shared.config.send_buffer);
     let socket = Socket::over(transport, read_ahead, opening.form, &shared.config);
     connection::serve(socket, opening, shared, (stranger, visit)).await;

@@ -306,7 +306,12 @@ impl<S: Sink + ?Sized> Outbox<S> {
         Ok(())
     }
 
-    /// Asks the session's task to close with this code, if the session is still in the room that asks.
+    /// Asks the session's task to close with this code.
+    pub(crate) fn end(&self, code: CloseCode, reason: &str) {
+        Self::end_with(&mut self.queue(), code, reason);
+    }
+
+    /// The same, if the session is still in the room that asks.
     pub(crate) fn end_from(&self, stay: Stay, code: CloseCode, reason: &str) {
         let mut queue = self.queue();
         if queue.stay == stay {

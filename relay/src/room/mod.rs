@@ -206,7 +206,7 @@ impl Room {
 
     fn handle(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Join(request) => self.join(now, request),
+            Command::Join(request) => self.join(now, *request),
             // If nobody listens any more, nobody has to know.
             Command::Reserve { player, reply } => drop(reply.send(self.reserve(&player))),
             Command::Input { session, input, permit } => {

@@ -112,7 +112,12 @@ impl Session {
 
     /// The next thing to do, if any.
     pub(crate) fn poll(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let next = self.actions.pop_front();
+        if self.actions.is_empty() {
+            // Starts at the front again: that piece of memory is in the caches.
+            self.actions.clear();
+        }
+        next
     }
 
     /// When to call [`Session::handle_timeout`].
