@@ -114,12 +114,24 @@ pub(crate) struct AuthArgs {
     /// Let in who has a token of this key: a secret, or an Ed25519 key in PEM, of which the public half is enough
     #[arg(long, value_name = "FILE", conflicts_with = "auth_url")]
     pub(crate) auth_key: Option<PathBuf>,
-    /// Let in whom the service at this http:// URL knows by the token
+    /// Let in those tokens only that say to be minted by this issuer (`iss`)
+    #[arg(long, value_name = "NAME", requires = "auth_key")]
+    pub(crate) auth_issuer: Option<String>,
+    /// Let in those tokens only that say to be for this audience (`aud`)
+    #[arg(long, value_name = "NAME", requires = "auth_key")]
+    pub(crate) auth_audience: Option<String>,
+    /// Let in whom the service at this http:// or https:// URL knows by the token
     #[arg(long, value_name = "URL")]
     pub(crate) auth_url: Option<String>,
     /// Secret that the service knows this host by
     #[arg(long, value_name = "FILE", requires = "auth_url")]
     pub(crate) auth_secret: Option<PathBuf>,
+    /// Authority, or certificate signed by itself, to trust at an https:// URL (PEM)
+    #[arg(long, value_name = "FILE", requires = "auth_url")]
+    pub(crate) auth_ca: Option<PathBuf>,
+    /// Take a token in the URL of the WebSocket, too (/?token=…): for clients that can't send one, because URLs are kept in logs
+    #[arg(long)]
+    pub(crate) url_tokens: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -151,6 +163,19 @@ pub(crate) struct WhereArgs {
     /// Key to mint tokens with, if the host asks for such; a development token by default
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) claims: ClaimsArgs,
+}
+
+/// What tokens that are minted say beside their player.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ClaimsArgs {
+    /// Who is said to have minted the token (`iss`), if the host asks for that
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(crate) issuer: Option<String>,
+    /// For whom the token is said to be (`aud`), if the host asks for that; may be given more than once
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(crate) audience: Vec<String>,
 }
 
 impl WhereArgs {
@@ -162,7 +187,8 @@ impl WhereArgs {
     /// What to show to be let in, for so long.
     pub(crate) fn tokens(&self, time: Duration) -> Result<BotTokens, CliError> {
         // Some more: the clocks differ, and a start takes a while.
-        let minted = |file: &PathBuf| Ok(auth::bot_tokens(auth::key(file)?, time + Duration::from_secs(600)));
+        let time = time + Duration::from_secs(600);
+        let minted = |file: &PathBuf| auth::bot_tokens(auth::key(file)?, time, self.claims.clone());
         self.key.as_ref().map_or(Ok(BotTokens::default()), minted)
     }
 }
@@ -220,6 +246,8 @@ pub(crate) struct TokenArgs {
     /// For one connection only
     #[arg(long)]
     pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) claims: ClaimsArgs,
 }
 
 #[derive(Debug, clap::Args)]

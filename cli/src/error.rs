@@ -36,8 +36,13 @@ pub(crate) enum CliError {
     },
     #[error(transparent)]
     Claims(#[from] ClaimsError),
+    #[error(
+        "--auth-url: an https:// URL needs --auth-ca FILE, the authorities that the service's certificate may come from; those that the system \
+         knows are often in /etc/ssl/certs/ca-certificates.crt"
+    )]
+    NoAuthorities,
     #[error("--auth-url: {0}")]
-    Webhook(#[from] WebhookError),
+    Webhook(WebhookError),
     #[error("the room could not be opened: {0}")]
     Open(#[from] OpenError),
     #[error("{}: {error}", file.display())]
@@ -76,4 +81,13 @@ pub(crate) enum CliError {
     Client(#[from] ClientError),
     #[error("the report could not be written: {0}")]
     Report(#[from] serde_json::Error),
+}
+
+impl From<WebhookError> for CliError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Https => Self::NoAuthorities,
+            error => Self::Webhook(error),
+        }
+    }
 }

@@ -162,6 +162,7 @@ fn config(args: &HostArgs) -> Config {
         seat_hold: Duration::from_secs(args.seat_hold),
         connections: args.connections as usize,
         rooms: (args.rooms.rooms + args.player_rooms) as usize,
+        url_tokens: args.auth.url_tokens,
         workers: args.workers.map_or(default.workers, |workers| workers as usize),
         ..default
     }

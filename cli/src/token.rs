@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tickwire::{Claims, JwtKey};
 
-use crate::args::{KeyArgs, TokenArgs};
+use crate::args::{ClaimsArgs, KeyArgs, TokenArgs};
 use crate::auth;
 use crate::error::CliError;
 
@@ -30,7 +30,8 @@ pub(crate) fn key(args: &KeyArgs) -> Result<ExitCode, CliError> {
 /// Mints a token.
 pub(crate) fn token(args: TokenArgs) -> Result<ExitCode, CliError> {
     let expires = SystemTime::now() + Duration::from_secs(60 * args.minutes);
-    let claims = Claims { name: args.name, room: args.room, ..Claims::new(args.player, expires) };
+    let TokenArgs { name, room, claims: ClaimsArgs { issuer, audience }, .. } = args;
+    let claims = Claims { name, room, issuer, audience, ..Claims::new(args.player, expires) };
     let claims = if args.once { claims.once() } else { claims };
     println!("{}", auth::key(&args.key)?.mint(&claims)?);
     Ok(ExitCode::SUCCESS)

@@ -86,12 +86,17 @@ pub struct Config {
     pub address_connections: u32,
     /// New connections from one address. Default 10 a second, 32 at once.
     pub address_rate: Rate,
+    /// Requests by HTTP for a place or for the list of rooms (`POST /match`, `GET /rooms`) from one address, over however many connections. Default
+    /// 10 a second, 32 at once: one for each connection that may come.
+    pub address_requests: Rate,
     /// Wrong tokens from one address in a minute, before its next are answered with 429. Default 5.
     pub address_failures: u32,
-    /// Whether this machine's own connections are spared the limits by address. Default yes: a proxy, bots, tests.
+    /// Whether this machine's own connections are spared the limits by address. Default yes: bots, tests, a back-end that finds places for its
+    /// players. Those of a proxy are, too: list it in [`Config::proxies`], so that its clients are not.
     pub exempt_loopback: bool,
     /// Proxies in front of the relay. For a connection from one of them, the last address in its `x-forwarded-for` that is not itself a
-    /// proxy is the one that counts; from anyone else the header is ignored. Default none.
+    /// proxy is the one that counts, and none if it names no other; from anyone else the header is ignored. A back-end on another machine that
+    /// asks by HTTP for many players is such a one: listed here, it names each player's address, or is spared the limits. Default none.
     pub proxies: Vec<IpAddr>,
     /// Rooms at once. Default 1,024: a mistake in an embedder's loop ends there.
     pub rooms: usize,
@@ -178,6 +183,7 @@ impl Default for Config {
             unauthenticated: 256,
             address_connections: 32,
             address_rate: Rate { per_second: 10, burst: 32 },
+            address_requests: Rate { per_second: 10, burst: 32 },
             address_failures: 5,
             exempt_loopback: true,
             proxies: Vec::new(),
@@ -299,6 +305,7 @@ impl Config {
             // So many may have been read with the upgrade.
             ("bytes", self.bytes, 8192),
             ("address_rate", self.address_rate, 1),
+            ("address_requests", self.address_requests, 1),
         ] {
             let sensible = |number: u32, least| (least..=MOST_PER_SECOND).contains(&number);
             if !sensible(rate.per_second, 1) || !sensible(rate.burst, least) {

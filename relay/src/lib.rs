@@ -14,7 +14,7 @@
 //! - `tls`: `Tls`, a certificate from files that can be renewed while it is in use, and `Relay::serve_tls`.
 //! - `axum`: a route for an `axum` router.
 //! - `jwt`: `JwtTokens`, players known by signed tokens, and `JwtKey`, which mints them.
-//! - `webhook`: `Webhook`, players known by a service of the embedder's.
+//! - `webhook`: `Webhook`, players known by a service of the embedder's; over TLS together with `tls`.
 
 #[cfg(test)]
 extern crate self as tickwire;

@@ -46,6 +46,11 @@ impl Gcra {
         (!wait.is_zero()).then_some(wait)
     }
 
+    /// When the bucket is empty, or was; none if nothing has ever passed.
+    pub(crate) fn empty_at(&self) -> Option<Instant> {
+        self.empty_at
+    }
+
     /// When the bucket would be empty again.
     fn after(&self, now: Instant, units: u32) -> Instant {
         self.empty_at.map_or(now, |at| at.max(now)) + self.unit * units

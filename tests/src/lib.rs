@@ -10,7 +10,9 @@ mod text;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tickwire::{Config, Creation, Game, Plan, Refusal, Relay, RelayBuilder, RoomHandle, SimOptions, Tls};
+use tickwire::{
+    Authenticator, Config, Creation, Game, Plan, Refusal, Relay, RelayBuilder, RoomHandle, SimOptions, Tls,
+};
 use tickwire_client::{Client, ClientConfig, Role, Target, Trust, Update};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -59,6 +61,11 @@ impl Host {
     /// A relay with other limits.
     pub async fn with_config(config: Config) -> Self {
         Self::with(Relay::builder().config(config), SimOptions::default()).await
+    }
+
+    /// A relay that asks for tokens.
+    pub async fn asking(authenticator: impl Authenticator, config: Config) -> Self {
+        Self::with(Relay::builder().authenticator(authenticator).config(config), SimOptions::default()).await
     }
 
     /// A relay put together elsewhere, and a room with other options.

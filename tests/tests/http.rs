@@ -80,7 +80,11 @@ async fn pages_of_other_origins_may_not_connect_unless_listed() {
     assert_eq!(from("http://relay").await, "101", "its own");
     assert_eq!(from("https://game.example").await, "101", "a listed one");
     assert_eq!(from("https://evil.example").await, "403");
-    assert_eq!(from("null").await, "403");
+    for other in ["null", "http://relay:81", "http://relay.evil.example", "http://evil.example/relay", "relay", ""] {
+        assert_eq!(from(other).await, "403", "{other}");
+    }
+    let nowhere = format!("{}origin: http://relay\r\n", UPGRADE.replace("host: relay\r\n", ""));
+    assert_eq!(status(&ask(&host, &nowhere).await), "403", "who does not say where it goes goes nowhere of its own");
     host.stop().await;
 }
 
@@ -123,6 +127,18 @@ async fn who_asks_for_pages_without_end_is_ended() {
         answers
     });
     assert!(answers.await > 1, "it was served before");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_once_and_stays_is_ended() {
+    let host = Host::with_config(Config { http_timeout: Duration::from_millis(600), ..quick() }).await;
+    let mut idle = TcpStream::connect(host.addr).await.expect("the relay listens");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("the relay reads");
+    let mut answer = String::new();
+    patiently(idle.read_to_string(&mut answer)).await.expect("the relay ends it");
+    assert!(status(&answer) == "200" && answer.ends_with("ok\n"), "{answer}");
+    host.settles(|relay| relay.stats().connections == 0).await;
     host.stop().await;
 }
 

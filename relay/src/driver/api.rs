@@ -1,7 +1,6 @@
 //! Rooms by HTTP: `GET /rooms` lists them, and `POST /match` finds a place in one for a client that comes afterwards.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -16,23 +15,9 @@ use super::accept::{Permits, Shared};
 use super::http::{plain, response};
 use super::matchmaking::reserve;
 use super::now;
-use super::upgrade::{allowed_origin, vouch};
+use super::upgrade::{allowed_origin, count_client};
 use crate::auth::{AuthError, Door, Grant};
-use crate::config::Config;
-use crate::limit::Gcra;
 use crate::watch::those_of;
-
-/// What one connection may ask for.
-pub(super) struct Allowance {
-    joins: Gcra,
-    lookups: Gcra,
-}
-
-impl Allowance {
-    pub(super) fn new(config: &Config) -> Self {
-        Self { joins: Gcra::new(config.joins), lookups: Gcra::new(config.lookups) }
-    }
-}
 
 /// Why there is none.
 struct Refused(StatusCode, ErrorReply);
@@ -72,15 +57,14 @@ pub(super) async fn answer(
     request: Request<Incoming>,
     shared: &Arc<Shared>,
     permits: &Mutex<Option<Permits>>,
-    allowance: &Mutex<Allowance>,
 ) -> Response<Full<Bytes>> {
     let Ok(origin) = allowed_origin(request.headers(), &shared.config.origins).map(|origin| origin.cloned()) else {
         return plain(StatusCode::FORBIDDEN, "pages of this origin may not ask\n");
     };
     let mut answer = match (request.method(), request.uri().path()) {
         (&Method::OPTIONS, _) => plain(StatusCode::NO_CONTENT, ""),
-        (&Method::GET | &Method::HEAD, "/rooms") => told(shared, list(&request, shared, allowance)),
-        (&Method::POST, "/match") => told(shared, find(request, shared, permits, allowance).await),
+        (&Method::GET | &Method::HEAD, "/rooms") => told(shared, list(&request, shared, permits)),
+        (&Method::POST, "/match") => told(shared, find(request, shared, permits).await),
         (_, "/match") => plain(StatusCode::METHOD_NOT_ALLOWED, "only POST\n"),
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"),
     };
@@ -106,20 +90,27 @@ fn told(shared: &Shared, answer: Result<Response<Full<Bytes>>, Refused>) -> Resp
 fn list(
     request: &Request<Incoming>,
     shared: &Shared,
-    allowance: &Mutex<Allowance>,
+    permits: &Mutex<Option<Permits>>,
 ) -> Result<Response<Full<Bytes>>, Refused> {
-    let now = now();
-    lock(allowance).lookups.check(now, 1).map_err(too_many)?;
+    count(request, shared, permits)?;
     let wanted = wanted(request.uri().query().unwrap_or_default());
     let wanted = wanted
         .ok_or_else(|| ErrorReply::new(ErrorCode::Invalid, "the query is made of kind=KIND and label=NAME:VALUE"))?;
-    let rooms = shared.lobby.list(now);
+    let rooms = shared.lobby.list(now());
     let rooms: Vec<_> = those_of(&wanted, &rooms).collect();
     Ok(json(StatusCode::OK, &rooms))
 }
 
-fn too_many(wait: Duration) -> ErrorReply {
-    ErrorReply::new(ErrorCode::RateLimited, "too many requests").retry_in(wait)
+/// Counts a request for the address that it comes from.
+fn count<B>(request: &Request<B>, shared: &Shared, permits: &Mutex<Option<Permits>>) -> Result<(), ErrorReply> {
+    let too_many = |reason: String| ErrorReply::new(ErrorCode::RateLimited, reason);
+    let counted = with(permits, |permits| {
+        count_client(permits, request.headers(), shared).map_err(|barred| too_many(barred.to_string()))?;
+        let counted = permits.visit.ask(now());
+        counted.map_err(|wait| too_many("too many requests from this address".to_owned()).retry_in(wait))
+    });
+    // Nothing counts any more where a WebSocket was asked for.
+    counted.unwrap_or_else(|| Err(ErrorReply::new(ErrorCode::Invalid, "the connection was for a WebSocket")))
 }
 
 fn wanted(query: &str) -> Option<Wanted> {
@@ -145,9 +136,8 @@ async fn find(
     request: Request<Incoming>,
     shared: &Arc<Shared>,
     permits: &Mutex<Option<Permits>>,
-    allowance: &Mutex<Allowance>,
 ) -> Result<Response<Full<Bytes>>, Refused> {
-    lock(allowance).joins.check(now(), 1).map_err(too_many)?;
+    count(&request, shared, permits)?;
     let Grant { player, room } = authenticate(&request, shared, permits).await?;
     let body = Limited::new(request.into_body(), shared.config.message_bytes).collect();
     let body = tokio::time::timeout(shared.config.handshake_timeout, body).await;
@@ -172,8 +162,7 @@ async fn authenticate(
     permits: &Mutex<Option<Permits>>,
 ) -> Result<Grant, Refused> {
     let refused = |reason: String| Refused(StatusCode::UNAUTHORIZED, ErrorReply::new(ErrorCode::Forbidden, reason));
-    let with_permits = |act: &dyn Fn(&mut Permits) -> bool| lock(permits).as_mut().is_some_and(act);
-    if !with_permits(&|permits| vouch(permits, request.headers(), shared).is_ok()) {
+    if !with(permits, |permits| permits.visit.may_try(now())).unwrap_or(false) {
         return Err(ErrorReply::new(ErrorCode::RateLimited, "too many wrong tokens from this address").into());
     }
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -185,10 +174,7 @@ async fn authenticate(
         Ok(grant) => Ok(grant),
         Err(error) => {
             if error.is_final() {
-                with_permits(&|permits| {
-                    permits.visit.failed(now());
-                    true
-                });
+                with(permits, |permits| permits.visit.failed(now()));
                 return Err(refused(error.to_string()));
             }
             let reply = ErrorReply::new(ErrorCode::Busy, error.to_string());
@@ -202,8 +188,9 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
     response(status, "application/json", body.into())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nothing panics while it holds what a connection has")
+/// What the connection counts against, as long as it is no WebSocket.
+fn with<T>(permits: &Mutex<Option<Permits>>, act: impl FnOnce(&mut Permits) -> T) -> Option<T> {
+    permits.lock().expect("nothing panics while it holds what a connection has").as_mut().map(act)
 }
 
 #[cfg(test)]

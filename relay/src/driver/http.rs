@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::accept::{Permits, Shared};
-use super::api::{self, Allowance};
+use super::api;
 use super::now;
 use super::transport::Transport;
 use super::upgrade::upgrade;
@@ -61,10 +61,10 @@ pub(super) fn serve(transport: Transport, shared: Arc<Shared>, permits: Permits)
 
 /// One connection's HTTP; the first request's head must be there by `deadline`.
 async fn converse(transport: Transport, shared: Arc<Shared>, permits: Permits, deadline: Instant) {
-    let (permits, allowance) = (Mutex::new(Some(permits)), Mutex::new(Allowance::new(&shared.config)));
+    let permits = Mutex::new(Some(permits));
     let service = service_fn(async |request: Request<Incoming>| {
         Ok::<_, Infallible>(match api::is_ours(request.uri().path()) {
-            true => api::answer(request, &shared, &permits, &allowance).await,
+            true => api::answer(request, &shared, &permits).await,
             false => answer(request, &shared, &permits),
         })
     });

@@ -11,6 +11,8 @@ mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+#[cfg(all(feature = "tls", feature = "webhook"))]
+mod trust;
 mod upgrade;
 #[cfg(feature = "webhook")]
 mod webhook;

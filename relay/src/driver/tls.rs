@@ -36,7 +36,7 @@ struct Files {
     config: RwLock<Arc<ServerConfig>>,
 }
 
-/// Why certificate and key can't be used.
+/// Why certificates, or a key, can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can't be read, or what is in it is broken.
@@ -48,7 +48,7 @@ pub enum TlsError {
         #[source]
         error: io::Error,
     },
-    /// There is no certificate in the file that should have the chain.
+    /// There is no certificate in the file that should have some.
     #[error("there is no certificate in {}", file.display())]
     NoCertificate {
         /// The file.
@@ -119,13 +119,7 @@ pub(super) async fn serve(stream: TcpStream, tls: Tls, shared: Arc<Shared>, perm
 }
 
 fn load(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let no_certificate = || TlsError::NoCertificate { file: chain.to_owned() };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|error| in_file(chain, error, no_certificate))?;
-    if certificates.is_empty() {
-        return Err(no_certificate());
-    }
+    let certificates = certificates(chain)?;
     let no_key = || TlsError::NoKey { file: key.to_owned() };
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| in_file(key, error, no_key))?;
 
@@ -149,6 +143,15 @@ fn load(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     Ok(Arc::new(config))
 }
 
+/// The certificates in a PEM file: one at least.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let nothing = || TlsError::NoCertificate { file: file.to_owned() };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| in_file(file, error, nothing))?;
+    if certificates.is_empty() { Err(nothing()) } else { Ok(certificates) }
+}
+
 fn in_file(file: &Path, error: pem::Error, nothing: impl FnOnce() -> TlsError) -> TlsError {
     match error {
         pem::Error::NoItemsFound => nothing(),
@@ -157,6 +160,6 @@ fn in_file(file: &Path, error: pem::Error, nothing: impl FnOnce() -> TlsError) -
     }
 }
 
-fn broken(file: &Path, error: impl std::error::Error + Send + Sync + 'static) -> TlsError {
+pub(super) fn broken(file: &Path, error: impl std::error::Error + Send + Sync + 'static) -> TlsError {
     TlsError::Unreadable { file: file.to_owned(), error: io::Error::new(io::ErrorKind::InvalidData, error) }
 }

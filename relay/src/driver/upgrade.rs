@@ -20,6 +20,7 @@ use super::socket::Socket;
 use super::transport::Transport;
 use super::{connection, now};
 use crate::form::Form;
+use crate::gate::Barred;
 
 /// A status and the reason for people.
 pub(super) type Rejection = (StatusCode, &'static str);
@@ -131,14 +132,19 @@ fn token(query: &str, allowed: bool) -> Result<Option<String>, Rejection> {
 }
 
 /// Counts the client behind a proxy, and asks whether the address may show a token.
-pub(super) fn vouch(permits: &mut Permits, headers: &HeaderMap, shared: &Shared) -> Result<(), Rejection> {
-    let proxies = &shared.config.proxies;
+fn vouch(permits: &mut Permits, headers: &HeaderMap, shared: &Shared) -> Result<(), Rejection> {
     let busy = |reason| (StatusCode::TOO_MANY_REQUESTS, reason);
-    if let Some(client) = proxies.contains(&permits.peer).then(|| forwarded_for(headers, proxies)).flatten() {
-        let visit = shared.gate.admit(now(), client);
-        permits.visit = visit.map_err(|_| busy("too many connections from this address\n"))?;
-    }
+    count_client(permits, headers, shared).map_err(|_| busy("too many connections from this address\n"))?;
     if permits.visit.may_try(now()) { Ok(()) } else { Err(busy("too many wrong tokens from this address\n")) }
+}
+
+/// Counts the client behind a proxy instead of the proxy.
+pub(super) fn count_client(permits: &mut Permits, headers: &HeaderMap, shared: &Shared) -> Result<(), Barred> {
+    let proxies = &shared.config.proxies;
+    match proxies.contains(&permits.peer) {
+        true => permits.visit.turn_to(now(), forwarded_for(headers, proxies)),
+        false => Ok(()),
+    }
 }
 
 /// An address, with a port or without.

@@ -1,6 +1,8 @@
 //! Players known by a service of the embedder's: every token is asked about over HTTP.
 
 use std::io;
+#[cfg(feature = "tls")]
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +15,15 @@ use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+#[cfg(feature = "tls")]
+use super::{
+    tls::TlsError,
+    trust::{self, Trust},
+};
 use crate::auth::{AuthError, Authenticator, Door, Grant, OutOfBounds, Verdict};
 
 /// Bytes of an answer's head, and of its body.
@@ -44,6 +52,9 @@ struct Service {
     host: HeaderValue,
     /// Host and port to connect to.
     addr: String,
+    /// None for plain HTTP.
+    #[cfg(feature = "tls")]
+    trust: Option<Trust>,
     path: PathAndQuery,
     secret: Option<HeaderValue>,
     timeout: Duration,
@@ -51,16 +62,23 @@ struct Service {
 }
 
 /// Why nothing can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// No `http://` URL with a host.
-    #[error("the service is not at an http:// URL with a host, and no user in it")]
+    /// No `http://` or `https://` URL with a host.
+    #[error("the service is not at an http:// or https:// URL with a host, and no user in it")]
     Url,
-    /// A `https://` URL.
+    /// An `https://` URL, and nothing is said of whom to believe.
     #[error(
-        "the service is asked over plain http:// only: have it on this machine, in a private network, or behind a proxy that speaks TLS"
+        "a service at an https:// URL needs the authorities that its certificate may come from: see Webhook::over_tls (features `webhook` and `tls`)"
     )]
     Https,
+    /// Authorities, and a `http://` URL.
+    #[error("the service is at a plain http:// URL, where no certificate is shown")]
+    Plain,
+    /// The authorities can't be read.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Authorities(#[from] TlsError),
     /// The secret can't stand in a header.
     #[error("the secret is empty, or has other characters than visible ASCII")]
     Secret,
@@ -88,6 +106,9 @@ enum Fault {
     Slow,
     #[error("it can't be reached: {0}")]
     Unreachable(#[from] io::Error),
+    #[cfg(feature = "tls")]
+    #[error("it is not to be believed, or speaks no TLS: {0}")]
+    Tls(io::Error),
     #[error("the exchange with it broke off: {0}")]
     Http(#[from] hyper::Error),
     #[error("its answer breaks off, or has more than {MAX_ANSWER} bytes")]
@@ -101,30 +122,31 @@ enum Fault {
 }
 
 impl Webhook {
-    /// Asks the service at an `http://` URL.
+    /// Asks the service at an `http://` URL: on this machine, or in a network where nobody else listens.
     ///
     /// # Errors
     /// [`WebhookError::Url`], [`WebhookError::Https`].
     pub fn new(url: &str) -> Result<Self, WebhookError> {
-        let url: Uri = url.parse().map_err(|_| WebhookError::Url)?;
-        match url.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
-            Some(scheme) if *scheme == Scheme::HTTPS => return Err(WebhookError::Https),
-            _ => return Err(WebhookError::Url),
+        let (url, service) = Service::at(url)?;
+        let is_plain = url.scheme() == Some(&Scheme::HTTP);
+        if is_plain { Ok(Self { service: Arc::new(service) }) } else { Err(WebhookError::Https) }
+    }
+
+    /// Asks the service at an `https://` URL, whose certificate is for the URL's host and comes from an authority in this PEM file: one of your
+    /// own, the certificate itself if it is signed by itself (and says not that it may sign others, `CA:TRUE`), or all that the system knows
+    /// (on Debian `/etc/ssl/certs/ca-certificates.crt`). Needs the feature `tls`, too.
+    ///
+    /// # Errors
+    /// [`WebhookError::Url`], [`WebhookError::Plain`], [`WebhookError::Authorities`].
+    #[cfg(feature = "tls")]
+    pub fn over_tls(url: &str, authorities: impl AsRef<Path>) -> Result<Self, WebhookError> {
+        let (url, service) = Service::at(url)?;
+        if url.scheme() != Some(&Scheme::HTTPS) {
+            return Err(WebhookError::Plain);
         }
-        let authority = url.authority().filter(|authority| !authority.host().is_empty()).ok_or(WebhookError::Url)?;
-        if authority.as_str().contains('@') {
-            return Err(WebhookError::Url);
-        }
-        let service = Service {
-            host: HeaderValue::from_str(authority.as_str()).map_err(|_| WebhookError::Url)?,
-            addr: format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80)),
-            path: url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
-            secret: None,
-            timeout: TIMEOUT,
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
-        };
-        Ok(Self { service: Arc::new(service) })
+        let host = trust::name(url.host().unwrap_or_default()).ok_or(WebhookError::Url)?;
+        let trust = Some(Trust::in_file(host, authorities.as_ref())?);
+        Ok(Self { service: Arc::new(Service { trust, ..service }) })
     }
 
     /// Sends `authorization: Bearer SECRET`, so that the service knows who asks.
@@ -179,10 +201,46 @@ impl Authenticator for Webhook {
 }
 
 impl Service {
+    /// As a URL says, which is given back.
+    fn at(url: &str) -> Result<(Uri, Self), WebhookError> {
+        let url: Uri = url.parse().map_err(|_| WebhookError::Url)?;
+        let port = match url.scheme_str() {
+            Some("http") => 80,
+            Some("https") => 443,
+            _ => return Err(WebhookError::Url),
+        };
+        let authority = url.authority().filter(|authority| !authority.host().is_empty()).ok_or(WebhookError::Url)?;
+        if authority.as_str().contains('@') {
+            return Err(WebhookError::Url);
+        }
+        let service = Self {
+            host: HeaderValue::from_str(authority.as_str()).map_err(|_| WebhookError::Url)?,
+            addr: format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(port)),
+            #[cfg(feature = "tls")]
+            trust: None,
+            path: url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
+            secret: None,
+            timeout: TIMEOUT,
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+        };
+        Ok((url, service))
+    }
+
     /// What the service grants; none if it refuses.
     async fn ask(&self, question: Bytes) -> Result<Option<Grant>, Fault> {
         let _turn = self.lookups.acquire().await.expect("nobody closes it");
         let stream = TcpStream::connect(&self.addr).await?;
+        #[cfg(feature = "tls")]
+        if let Some(trust) = &self.trust {
+            return self.ask_over(trust.connect(stream).await.map_err(Fault::Tls)?, question).await;
+        }
+        self.ask_over(stream, question).await
+    }
+
+    async fn ask_over<S>(&self, stream: S, question: Bytes) -> Result<Option<Grant>, Fault>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut builder = http1::Builder::new();
         let (mut sender, connection) = builder.max_buf_size(MAX_ANSWER).handshake(TokioIo::new(stream)).await?;
         let mut exchange = pin!(async {
@@ -224,18 +282,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_at_a_plain_url() {
+    fn a_service_is_at_a_url() {
         for (url, addr, path) in [
             ("http://127.0.0.1:9000/who", "127.0.0.1:9000", "/who"),
             ("http://auth.internal", "auth.internal:80", "/"),
             ("http://[::1]:81/a?b=c", "[::1]:81", "/a?b=c"),
+            ("https://auth.example/who", "auth.example:443", "/who"),
         ] {
-            let service = Webhook::new(url).expect(url).service;
+            let (_, service) = Service::at(url).expect(url);
             assert_eq!((service.addr.as_str(), service.path.as_str()), (addr, path));
         }
-        assert_eq!(Webhook::new("https://auth.example/").err(), Some(WebhookError::Https));
+        assert!(matches!(Webhook::new("https://auth.example/"), Err(WebhookError::Https)));
         for url in ["", "/who", "auth.internal:80", "ws://a/", "http://", "http://user:word@a/", "http://a b/"] {
-            assert_eq!(Webhook::new(url).err(), Some(WebhookError::Url), "{url}");
+            assert!(matches!(Webhook::new(url), Err(WebhookError::Url)), "{url}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_service_over_tls_has_a_name_and_authorities() {
+        let over_tls = |url: &str| Webhook::over_tls(url, "/dev/null").expect_err("nobody vouches for it");
+        assert!(matches!(over_tls("http://auth.example/"), WebhookError::Plain));
+        for url in ["auth.example", "https://", "https://user:word@auth.example/", "https://a..b/"] {
+            assert!(matches!(over_tls(url), WebhookError::Url), "{url}");
+        }
+        for url in ["https://auth.example", "https://127.0.0.1:9000/who", "https://[::1]/"] {
+            assert_eq!(over_tls(url).to_string(), "there is no certificate in /dev/null", "{url}");
         }
     }
 
@@ -245,7 +317,7 @@ mod tests {
         let shown = format!("{:?}", webhook().secret("s3cret").expect("it can"));
         assert!(!shown.contains("s3cret"), "{shown}");
         for secret in ["", "two words", "line\n", "ä"] {
-            assert_eq!(webhook().secret(secret).err(), Some(WebhookError::Secret), "{secret:?}");
+            assert!(matches!(webhook().secret(secret), Err(WebhookError::Secret)), "{secret:?}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The program as a person at a terminal has it.
 
+mod auth;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -49,6 +50,11 @@ impl Host {
         self.url.replace("http", "ws")
     }
 
+    /// Host and port.
+    fn addr(&self) -> &str {
+        self.url.split('/').nth(2).expect("a URL has them behind its scheme")
+    }
+
     fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("there is a kill").success());
@@ -68,6 +74,19 @@ impl Drop for Host {
     fn drop(&mut self) {
         // Stopped already, if all went well.
         let _ = self.child.kill();
+    }
+}
+
+/// Awaits these words in a log.
+fn logged(log: &Path, words: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = fs::read_to_string(log).expect("it was made");
+        if text.contains(words) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not logged: {words}:\n{text}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -143,13 +162,7 @@ fn over_tls_with_a_certificate_that_is_renewed() {
         fs::write(&chain, made.cert.pem()).expect("tests may write there");
         fs::write(&key, made.signing_key.serialize_pem()).expect("tests may write there");
     };
-    let logged = |words: &str| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !fs::read_to_string(&log).expect("it was made").contains(words) {
-            assert!(Instant::now() < deadline, "not logged: {words}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    };
+    let logged = |words: &str| logged(Path::new(&log), words);
     renew();
     let args = ["--bots", "2", "--tls-cert", &chain, "--tls-key", &key];
     let host = Host::start_with_log(&args, fs::File::create(&log).expect("tests may write there"));
@@ -172,130 +185,11 @@ fn over_tls_with_a_certificate_that_is_renewed() {
     host.stop();
 }
 
-/// A new key in a file of this name: where it is, and what was printed.
-fn new_key(name: &str, kind: &[&str]) -> (String, String) {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // Of an earlier run.
-    let _ = fs::remove_file(&file);
-    let file = file.to_str().expect("the path is text").to_owned();
-    let (output, out, err) = run(&[&["key", &file], kind].concat());
-    assert!(output.status.success() && err.contains("keep it secret"), "{err}");
-    (file, out)
-}
-
-fn bots(host: &Host, more: &[&str]) -> (Output, String, String) {
-    run(&[&["bots", "--url", &host.socket(), "--count", "2", "--seconds", "1"], more].concat())
-}
-
-#[test]
-fn a_key_is_its_owners_and_is_not_overwritten() {
-    for (name, kind) in [("secret.key", &[][..]), ("pair.key", &["--ed25519"])] {
-        let (file, _) = new_key(name, kind);
-        let before = fs::read(&file).expect("it was written");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(&file).expect("it was written").permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
-        }
-        let (output, _, err) = run(&["key", &file]);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(err.contains("can't be written: File exists"), "{err}");
-        assert_eq!(fs::read(&file).expect("it is there"), before);
-    }
-}
-
-#[test]
-fn a_token_is_printed_alone() {
-    for kind in [&[][..], &["--ed25519"]] {
-        let (file, _) = new_key("minting.key", kind);
-        let mint = |more: &[&str]| run(&[&["token", "--key", &file, "--player", "ada"], more].concat());
-        let (output, out, err) = mint(&["--name", "Ada L.", "--room", "attic", "--minutes", "5", "--once"]);
-        assert!(output.status.success() && err.is_empty(), "{err}");
-        let parts: Vec<usize> = out.trim_end().split('.').map(str::len).collect();
-        assert!(parts.len() == 3 && out.ends_with('\n') && out.lines().count() == 1, "{out}");
-        assert_ne!(out, mint(&["--once"]).1, "each has an id of its own");
-        let (output, _, err) = mint(&["--room", ""]);
-        assert!(output.status.code() == Some(2) && err.contains("`room` is empty"), "{err}");
-    }
-}
-
-#[test]
-fn a_host_with_a_key_lets_in_who_has_a_token_and_its_own_bots() {
-    let (secret, _) = new_key("host-secret.key", &[]);
-    let (private, public) = new_key("host-pair.key", &["--ed25519"]);
-    let public_file = format!("{private}.pub");
-    fs::write(&public_file, public).expect("tests may write there");
-    for (key, theirs) in [(&secret, &secret), (&private, &public_file)] {
-        let host = Host::start(&["--bots", "2", "--auth-key", theirs]);
-        let (output, out, err) = bots(&host, &["--key", key]);
-        assert!(output.status.success() && out.contains("2 of 2 bots joined"), "{out}{err}");
-        let (output, out, _) = bots(&host, &[]);
-        assert!(!output.status.success() && out.contains("the token was refused"), "{out}");
-        let (other, _) = new_key("other.key", &[]);
-        let (output, out, _) = bots(&host, &["--key", &other]);
-        assert!(!output.status.success() && out.contains("the token was refused"), "{out}");
-        let rest = host.stop();
-        assert!(!rest.contains("Every token is believed"), "{rest}");
-    }
-}
-
-#[test]
-fn a_host_whose_service_is_gone_has_its_own_bots_and_says_to_others_that_they_may_try_again() {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("webhook.log");
-    let args = ["--bots", "2", "--auth-url", "http://127.0.0.1:1/who"];
-    let host = Host::start_with_log(&args, fs::File::create(&log).expect("tests may write there"));
-    let (_, out, _) = bots(&host, &[]);
-    assert!(out.contains("the token could not be looked up"), "{out}");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let logged = || fs::read_to_string(&log).expect("it was made");
-    while !logged().contains(" · 2 clients") {
-        assert!(Instant::now() < deadline, "{}", logged());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert!(logged().contains("of no help: it can't be reached"), "{}", logged());
-    host.stop();
-}
-
-#[test]
-fn no_token_is_logged_however_much_is() {
-    let (key, _) = new_key("logged.key", &[]);
-    let (_, token, _) = run(&["token", "--key", &key, "--player", "ada"]);
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("everything.log");
-    let log = fs::File::create(&file).expect("tests may write there");
-    let mut command = tickwire(&["host", "--addr", "127.0.0.1:0", "--bots", "1", "--auth-key", &key]);
-    let host = Host::of(command.env("RUST_LOG", "trace").stderr(log));
-    let addr = host.url.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(addr).expect("the host listens");
-    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: tickwire.v1\r\n";
-    write!(stream, "GET /?token={} HTTP/1.1\r\nhost: x\r\n{upgrade}\r\n", token.trim()).expect("the host reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the host answers");
-    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("not taken here"), "{answer}");
-    assert!(bots(&host, &["--key", &key]).0.status.success() && !bots(&host, &[]).0.status.success());
-    host.stop();
-    let log = fs::read_to_string(&file).expect("it was made");
-    assert!(log.contains("a token was refused: it is not three parts"), "{log}");
-    // As every signed token begins; and a bot's.
-    assert!(token.starts_with("eyJhbGciOi") && !log.contains("eyJhbGciOi") && !log.contains("Vega"), "{log}");
-}
-
-#[test]
-fn a_host_that_believes_everyone_says_so() {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("believing.log");
-    let host = Host::start_with_log(&["--bots", "0"], fs::File::create(&log).expect("tests may write there"));
-    let rest = host.stop();
-    assert!(rest.contains("Every token is believed"), "{rest}");
-    let log = fs::read_to_string(&log).expect("it was made");
-    assert!(log.contains("WARN") && log.contains("every token is believed"), "{log}");
-}
-
 #[test]
 fn an_address_in_use_is_told_with_a_way_out() {
     let host = Host::start(&["--bots", "0"]);
-    let addr = host.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let (output, _, err) = run(&["host", "--addr", &addr]);
+    let addr = host.addr();
+    let (output, _, err) = run(&["host", "--addr", addr]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err.contains(&format!("can't listen on {addr}")) && err.contains("--addr"), "{err}");
     host.stop();
@@ -323,9 +217,17 @@ fn what_makes_no_sense_is_told() {
         (&["--auth-key", "no.key"], "no.key can't be read: No such file"),
         (&["--auth-key", "Cargo.toml", "--auth-url", "http://127.0.0.1/"], "cannot be used with"),
         (&["--auth-secret", "Cargo.toml"], "--auth-url <URL>"),
-        (&["--auth-url", "https://auth.example/"], "plain http:// only"),
-        (&["--auth-url", "auth.example"], "not at an http:// URL"),
+        (&["--auth-url", "https://auth.example/"], "needs --auth-ca FILE"),
+        (&["--auth-url", "https://auth.example/", "--auth-ca", "no.pem"], "no.pem can't be read: No such file"),
+        (&["--auth-url", "https://auth.example/", "--auth-ca", "Cargo.toml"], "no certificate in Cargo.toml"),
+        (&["--auth-url", "http://auth.example/", "--auth-ca", "Cargo.toml"], "plain http:// URL"),
+        (&["--auth-url", "auth.example"], "not at an http:// or https:// URL"),
+        (&["--auth-ca", "Cargo.toml"], "--auth-url <URL>"),
+        (&["--auth-issuer", "login"], "--auth-key <FILE>"),
+        (&["--auth-audience", "arena"], "--auth-key <FILE>"),
         (&["bots", "--key", "no.key"], "no.key can't be read: No such file"),
+        (&["bots", "--audience", "arena"], "--key <FILE>"),
+        (&["bots", "--issuer", "login"], "--key <FILE>"),
         (&["token", "--key", "/dev/null", "--player", "ada"], "at least 32 bytes, and this has 0"),
         (&["bots", "--url", "not a url"], "is not a WebSocket URL"),
         (&["bots", "--url", "http://127.0.0.1:7777"], "it begins with ws:// or wss://"),
@@ -347,6 +249,10 @@ fn help_names_every_subcommand_and_flag() {
         "token",
         "--auth-key",
         "--auth-url",
+        "--auth-ca",
+        "--auth-issuer",
+        "--auth-audience",
+        "--url-tokens",
         "--addr",
         "--bots",
         "--rooms",
