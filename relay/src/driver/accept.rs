@@ -138,7 +138,7 @@ impl RelayBuilder {
             over_budget: config.over_budget,
             resyncs_per_tick: config.resyncs_per_tick,
             said: Allowed { messages: config.room_messages, bytes: config.room_message_bytes },
-            log: Keep { messages: config.log_messages, bytes: config.log_bytes },
+            log_bytes: config.log_bytes,
             outbox_bytes: config.outbox_bytes,
             channels: config.room_channels,
             subscriptions: config.subscriptions,
