@@ -227,7 +227,7 @@ impl Connection {
                 self.socket.outbox().restart(now(), resync.base);
             }
             Action::ProbeReply { nonce } => {
-                let progress = self.place.as_ref().map(|place| place.room.info.progress(now()));
+                let progress = self.place.as_ref().map(|place| place.progress(now()));
                 let (tick, phase) = progress.unwrap_or_default();
                 self.send(&ServerMessage::ProbeReply(ServerProbeReply { nonce, tick, phase }));
             }

@@ -151,8 +151,7 @@ impl Room {
             self.tell_history(person, DEFAULT_CHANNEL, 0);
         }
         let session = link.session;
-        let role = if matches!(person, Person::Seat(_)) { Role::Player } else { Role::Spectator };
-        self.galleries.add(role, link, self.sim.tick());
+        self.galleries.add(person.role(), link, self.sim.tick());
         self.want_resync(session, Want { base: None, every: FULL_RATE });
     }
 
@@ -169,7 +168,7 @@ impl Room {
             session: link.session,
             seat,
             host: self.host,
-            tick: self.sim.tick(),
+            tick: self.info.seen_by(admission.person.role(), self.sim.tick()),
             tick_rate: options.tick_rate,
             snapshot_every: options.snapshot_every,
             input_ahead: options.input_ahead,
