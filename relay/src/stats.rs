@@ -18,8 +18,7 @@ pub(crate) struct RoomInfo {
     pub(crate) kind: String,
     /// The join code of a private room.
     pub(crate) code: Option<String>,
-    /// The id of the player who asked for it.
-    pub(crate) creator: Option<String>,
+    pub(crate) origin: Origin,
     pub(crate) tick_rate: u32,
     pub(crate) snapshot_every: u32,
     /// Ticks by which spectators see and hear everything later.
@@ -41,6 +40,15 @@ pub(crate) struct RoomInfo {
     ticks: Mutex<Recent>,
     lateness: Mutex<Recent>,
     fanout: Mutex<Recent>,
+}
+
+/// How a room came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The id of the player who asked for it.
+    pub(crate) creator: Option<String>,
+    /// Whether its name is that player's choice. A token that is for a room of this name need not have meant this one.
+    pub(crate) is_named_by_creator: bool,
 }
 
 /// What may be changed of a room while it is open.
@@ -183,7 +191,7 @@ impl RoomInfo {
             name: name.to_owned(),
             kind,
             code: None,
-            creator: None,
+            origin: Origin::default(),
             seats: sim.seats,
             players: AtomicUsize::new(0),
             spectators: AtomicUsize::new(0),

@@ -36,7 +36,7 @@ use crate::lobby::{Kind, Limits, Lobby, OpenError, Plan};
 use crate::options::RoomOptions;
 use crate::queue::{Queue, Tolerance};
 use crate::room::Terms;
-use crate::stats::{RelayStats, Tally};
+use crate::stats::{Origin, RelayStats, Tally};
 use crate::strangers::{Stranger, Strangers};
 
 /// How long to wait when the system has no more sockets to give.
@@ -208,7 +208,8 @@ impl Relay {
     /// As [`Sim::new`].
     pub fn open_as<G: Game>(&self, name: &str, plan: Plan<G>) -> Result<RoomHandle, OpenError> {
         let sim = Box::new(Sim::<G>::new(plan.game, plan.sim));
-        let (room, handle) = self.shared.lobby.open(name, (sim, plan.room), None, std::time::Instant::now())?;
+        let (room, handle) =
+            self.shared.lobby.open(name, (sim, plan.room), Origin::default(), std::time::Instant::now())?;
         self.shared.workers.run(room);
         Ok(handle)
     }
