@@ -118,9 +118,14 @@ pub struct Config {
     pub rank_tolerance_growth: u32,
     /// How long a game may take to answer a request. Default 5 s.
     pub request_timeout: Duration,
-    /// What must not be lost is kept for players who come back: so many messages, events and replies of a room. Default 2,048.
-    pub log_messages: usize,
-    /// … and so many bytes of them. Default 128 KiB. Of what one player has missed, the newest [`Config::outbox_bytes`] are sent.
+    /// Bytes of what must not be lost (messages, events, replies) that a room keeps for players who come back; each takes 128 beside its
+    /// content. Default 128 KiB. Of what one player has missed, so much is sent as makes [`Config::outbox_bytes`].
+    ///
+    /// Of both, one half is what the game and the embedder say and one what people say; each may use what the other leaves. So as long as the
+    /// game says less than its half in the time of [`Config::seat_hold`], nobody loses one of its events, whatever others shout. Of people,
+    /// whoever takes most loses the oldest first: nobody's words are lost who says less in that time than the half divided by all who speak.
+    /// All spectators are one there. What the game answers a player is on that player's account; its events are on its own, whoever they are
+    /// an answer to.
     pub log_bytes: usize,
     /// Channels of a room. Default 256.
     pub room_channels: usize,
@@ -196,7 +201,6 @@ impl Default for Config {
             rank_tolerance: 100,
             rank_tolerance_growth: 20,
             request_timeout: Duration::from_secs(5),
-            log_messages: 2048,
             log_bytes: 128 * 1024,
             room_channels: 256,
             relay_channels: 1024,
@@ -274,7 +278,6 @@ impl Config {
             ("address_failures", self.address_failures as usize, MANY),
             ("rooms", self.rooms, MANY),
             ("rooms_per_player", self.rooms_per_player, MANY),
-            ("log_messages", self.log_messages, MANY),
             ("log_bytes", self.log_bytes, 1000 * MANY),
             ("room_channels", self.room_channels, MANY),
             ("relay_channels", self.relay_channels, MANY),

@@ -51,6 +51,8 @@ pub(crate) struct Hub {
 #[derive(Debug)]
 struct State {
     topics: BTreeMap<String, Topic>,
+    /// The largest number that a topic which is no more had given. New ones count on from it, so that no number of a channel comes again.
+    number: u32,
     /// Sessions that hear something.
     listeners: BTreeMap<SessionId, Listener>,
     /// What came from players lately, so that nothing is taken twice.
@@ -100,7 +102,8 @@ impl Hub {
     pub(crate) fn new(terms: HubTerms, fanout: Fanout, tally: Arc<Tally>, now: Instant) -> Self {
         let (topics, listeners, players) = Default::default();
         let budget = Budget::new(terms.said);
-        Self { terms, fanout, tally, state: Mutex::new(State { topics, listeners, players, budget, sweep_at: now }) }
+        let state = State { topics, number: 0, listeners, players, budget, sweep_at: now };
+        Self { terms, fanout, tally, state: Mutex::new(state) }
     }
 
     /// The session hears a channel from now on.
@@ -125,7 +128,7 @@ impl Hub {
         listener.subscriptions += usize::from(is_new);
         let mut answer = vec![ServerMessage::Subscribed(Subscribed { scope: Scope::Relay, ..channel.subscribed() })];
         if is_new {
-            // A number that was not given yet is of a channel that is no more.
+            // A number that was not given yet is of another relay.
             let after = after.filter(|after| after <= number).unwrap_or(0);
             answer.extend(channel.said_after(after).cloned().map(ServerMessage::Message));
         }
@@ -291,7 +294,7 @@ impl State {
     fn open(&mut self, now: Instant, name: &str, history: Keep) {
         if !self.topics.contains_key(name) {
             let channel = Channel::new(Scope::Relay, name, history);
-            self.topics.insert(name.to_owned(), Topic { channel, number: 0, idle_since: Some(now) });
+            self.topics.insert(name.to_owned(), Topic { channel, number: self.number, idle_since: Some(now) });
         }
     }
 
@@ -324,7 +327,10 @@ impl State {
 
     /// Forgets what nobody misses.
     fn sweep(&mut self, now: Instant, memory: Duration) {
-        self.topics.retain(|_, topic| topic.idle_since.is_none_or(|since| now < since + memory));
+        let gone = |topic: &Topic| topic.idle_since.is_some_and(|since| now >= since + memory);
+        for (_, topic) in self.topics.extract_if(.., |_, topic| gone(topic)) {
+            self.number = self.number.max(topic.number);
+        }
         self.players.retain(|_, past| now < past.last + memory);
     }
 }

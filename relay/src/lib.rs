@@ -39,6 +39,7 @@ mod lag;
 mod limit;
 mod link;
 mod lobby;
+mod log;
 mod options;
 mod outbox;
 mod people;

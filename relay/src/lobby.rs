@@ -16,7 +16,7 @@ use crate::fanout::{Fanout, RoomId};
 use crate::handle::RoomHandle;
 use crate::options::RoomOptions;
 use crate::room::{Room, Terms};
-use crate::stats::{RoomInfo, RoomStats};
+use crate::stats::{Origin, RoomInfo, RoomStats};
 
 /// How old a list of rooms may be that is shown to those who ask.
 const LIST_AGE: Duration = Duration::from_millis(500);
@@ -123,7 +123,7 @@ impl Lobby {
         &self,
         name: &str,
         (sim, options): (Box<dyn AnySim>, RoomOptions),
-        creator: Option<&Player>,
+        origin: Origin,
         now: Instant,
     ) -> Result<(Room, RoomHandle), OpenError> {
         if !(1..=MAX_ROOM_NAME).contains(&name.len()) {
@@ -140,7 +140,7 @@ impl Lobby {
         let mut info = RoomInfo::new(name, &options, sim.options(), now, sim.tick());
         let is_new = |code: &String| rooms.values().all(|room| room.code() != Some(code));
         info.code = options.private.then(|| std::iter::repeat_with(new_code).find(is_new)).flatten();
-        info.creator = creator.map(|player| player.id.clone());
+        info.origin = origin;
         let info = Arc::new(info);
         let handle = RoomHandle { info: info.clone(), commands };
         rooms.insert(name.to_owned(), handle.clone());
@@ -163,7 +163,7 @@ impl Lobby {
         // A match costs more than a look.
         let has_made = |creator: &Player| {
             let rooms = self.rooms();
-            rooms.values().filter(|room| room.info.creator.as_ref() == Some(&creator.id)).count()
+            rooms.values().filter(|room| room.info.origin.creator.as_ref() == Some(&creator.id)).count()
         };
         if creator.is_some_and(|creator| has_made(creator) >= self.limits.of_player) {
             return Err(refused(format!("{} rooms are as many as one may have open", self.limits.of_player)));
@@ -176,8 +176,10 @@ impl Lobby {
         options.empty_time = options.empty_time.or(Some(self.limits.empty_time));
         let Creation { name, labels, metadata, private, .. } = creation;
         (options.labels, options.metadata, options.private) = (labels, metadata, private);
+        let creator = creator.map(|player| player.id.clone());
+        let origin = Origin { creator, is_named_by_creator: name.is_some() };
         let name = name.unwrap_or_else(|| format!("{}-{}", kind.name, new_code()));
-        self.open(&name, (sim, options), creator, now).map_err(|error| refused(error.to_string()))
+        self.open(&name, (sim, options), origin, now).map_err(|error| refused(error.to_string()))
     }
 
     /// The kind of rooms that who asks for none gets.

@@ -13,7 +13,7 @@ pub struct RoomOptions {
     pub labels: Labels,
     /// Anything that others may want to know; at most [`MAX_METADATA`](crate::MAX_METADATA) bytes. Default none.
     pub metadata: String,
-    /// Whether it is found by its join code alone, which its players learn. Default no.
+    /// Whether it is found by its join code alone, which its players learn, or with a token that is [for it](crate::Grant::room). Default no.
     pub private: bool,
     /// Whether it lets nobody in but those who hold a seat or a reservation. Default no.
     pub locked: bool,

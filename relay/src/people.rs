@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use subtle::ConstantTimeEq as _;
-use tickwire_protocol::{Member, ResumeToken, SeatId, Tick};
+use tickwire_protocol::{Member, ResumeToken, Role, SeatId, Tick};
 use tickwire_sim::Player;
 
 use crate::link::{Link, SessionId};
@@ -18,6 +18,15 @@ pub(crate) enum Person {
     Seat(SeatId),
     /// A spectator.
     Spectator(SessionId),
+}
+
+impl Person {
+    pub(crate) fn role(self) -> Role {
+        match self {
+            Self::Seat(_) => Role::Player,
+            Self::Spectator(_) => Role::Spectator,
+        }
+    }
 }
 
 /// One taken seat.

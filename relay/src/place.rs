@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
-use tickwire_protocol::{Input, Resume, Role};
+use tickwire_protocol::{Input, Resume, Role, Tick};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
@@ -20,7 +21,8 @@ use crate::stats::{Asking, count};
 /// What a session has of the room that it is in, or wants to be in.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub(crate) room: RoomHandle,
+    room: RoomHandle,
+    role: Role,
     session: SessionId,
     outbox: Arc<Outbox>,
     waiting: Arc<AtomicU32>,
@@ -54,7 +56,7 @@ impl Place {
         let (reply, answer) = oneshot::channel();
         let asking = (role == Role::Player && resume.is_none()).then(|| Asking::of(&room.info));
         room.send(Command::Join(Box::new(JoinRequest { player, role, resume, link, reply, asking })));
-        (Self { room, session, outbox: outbox.clone(), waiting: Arc::default(), parting }, answer)
+        (Self { room, role, session, outbox: outbox.clone(), waiting: Arc::default(), parting }, answer)
     }
 
     /// Hands an input over; false if `limit` of them wait already.
@@ -76,6 +78,11 @@ impl Place {
     /// Hands over what the client has to say.
     pub(crate) fn say(&self, saying: Saying) {
         self.room.send(Command::Say { session: self.session, saying });
+    }
+
+    /// See [`RoomInfo::progress`](crate::stats::RoomInfo::progress).
+    pub(crate) fn progress(&self, now: Instant) -> (Tick, u16) {
+        self.room.info.progress(self.role, now)
     }
 
     /// Counts that the client's replica was not the room's.

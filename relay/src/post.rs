@@ -1,13 +1,13 @@
 //! What a room says beside its state, in order: numbered, delivered with the tick, and kept for a while for those who come back.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tickwire_protocol::{SeatId, ServerMessage};
 
-use crate::channel::Keep;
 use crate::link::SessionId;
+use crate::log::{Log, Voice};
 use crate::people::{People, Person};
 
 /// To whom something is said.
@@ -49,11 +49,7 @@ pub(crate) struct Post {
     /// The last number given.
     number: u32,
     /// What was numbered, as far as it is kept.
-    log: VecDeque<(u32, Posting)>,
-    bytes: usize,
-    keep: Keep,
-    /// The last number that is no longer kept.
-    forgotten: u32,
+    log: Log<Posting>,
 }
 
 /// What a tick's post is: for all who hear no more than the others, and for each who does, all that it hears.
@@ -64,9 +60,10 @@ pub(crate) struct Mail {
 }
 
 impl Post {
-    pub(crate) fn new(keep: Keep) -> Self {
-        let (outgoing, newcomers, log) = Default::default();
-        Self { outgoing, newcomers, number: 0, log, bytes: 0, keep, forgotten: 0 }
+    /// One that keeps so many bytes of what must not be lost.
+    pub(crate) fn new(log_bytes: usize) -> Self {
+        let (outgoing, newcomers) = Default::default();
+        Self { outgoing, newcomers, number: 0, log: Log::new(log_bytes) }
     }
 
     /// The last number given.
@@ -80,16 +77,10 @@ impl Post {
     }
 
     /// Says something that must not be lost, with the next number.
-    pub(crate) fn say_numbered(&mut self, to: Whom, message: impl FnOnce(u32) -> ServerMessage) {
+    pub(crate) fn say_numbered(&mut self, voice: Voice, to: Whom, message: impl FnOnce(u32) -> ServerMessage) {
         self.number += 1;
         let posting = Posting { to, message: message(self.number) };
-        self.bytes += posting.size();
-        self.log.push_back((self.number, posting.clone()));
-        while self.log.len() > self.keep.messages || self.bytes > self.keep.bytes {
-            let Some((number, posting)) = self.log.pop_front() else { break };
-            self.bytes -= posting.size();
-            self.forgotten = number;
-        }
+        self.log.keep(voice, self.number, posting.size(), posting.clone());
         self.outgoing.push(posting);
     }
 
@@ -98,11 +89,23 @@ impl Post {
         self.newcomers.insert(session, self.outgoing.len());
     }
 
-    /// What a seat has not heard after this number, in order, and whether more may have been lost.
-    pub(crate) fn missed(&self, seat: SeatId, received: u32) -> (bool, impl Iterator<Item = &ServerMessage>) {
-        let missed =
-            move |(number, posting): &&(u32, Posting)| *number > received && posting.to.includes(Person::Seat(seat));
-        (self.forgotten > received, self.log.iter().filter(missed).map(|(_, posting)| &posting.message))
+    /// What a seat has not heard after this number, in order, as far as it is kept and fits into so many bytes, of which a message takes
+    /// `size`; and whether more may have been lost. What fits is chosen as what is kept is.
+    pub(crate) fn missed(
+        &self,
+        seat: SeatId,
+        received: u32,
+        bytes: usize,
+        size: impl Fn(&ServerMessage) -> usize,
+    ) -> (bool, Vec<ServerMessage>) {
+        let mut fitting = Log::new(bytes);
+        for (voice, number, posting) in self.log.after(received) {
+            if posting.to.includes(Person::Seat(seat)) {
+                fitting.keep(voice, number, size(&posting.message), &posting.message);
+            }
+        }
+        let lost = self.log.has_forgotten_after(received) || fitting.has_forgotten_after(received);
+        (lost, fitting.after(received).map(|(.., &message)| message.clone()).collect())
     }
 
     /// Whether nothing is to be said.
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
     use crate::link::Link;
 
-    const KEEP: Keep = Keep { messages: 4, bytes: 10_000 };
+    const BYTES: usize = 10_000;
 
     /// Sessions 1 to 3 at seats 0 to 2.
     fn people() -> People {
@@ -220,7 +223,7 @@ mod tests {
 
     #[test]
     fn everyone_hears_what_is_theirs_in_order() {
-        let (mut post, people) = (Post::new(KEEP), people());
+        let (mut post, people) = (Post::new(BYTES), people());
         post.say(Whom::Everyone, said("a"));
         post.say(seat(1), said("b"));
         post.say(Whom::Everyone, said("c"));
@@ -235,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_hears_nothing_of_what_was_said_before() {
-        let (mut post, people) = (Post::new(KEEP), people());
+        let (mut post, people) = (Post::new(BYTES), people());
         post.say(Whom::Everyone, said("a"));
         post.say(seat(2), said("b"));
         post.greet(3);
@@ -245,24 +248,44 @@ mod tests {
         assert_eq!(heard(&post, &people), ["a d", "a d", "c d"]);
     }
 
+    /// What seat 0 has missed after a number, of whose messages so many fit.
+    fn missed(post: &Post, received: u32, fit: usize) -> (bool, Vec<ServerMessage>) {
+        post.missed(SeatId(0), received, fit, |_| 1)
+    }
+
     #[test]
-    fn what_was_missed_is_kept_within_bounds() {
-        let mut post = Post::new(KEEP);
+    fn a_seat_missed_what_was_for_it() {
+        let mut post = Post::new(BYTES);
         for text in ["a", "b", "c"] {
-            post.say_numbered(if text == "b" { seat(1) } else { Whom::Everyone }, |_| said(text));
+            post.say_numbered(Voice::Game, if text == "b" { seat(1) } else { Whom::Everyone }, |_| said(text));
         }
         post.say(Whom::Everyone, ServerMessage::HostChange(HostChange { host: None }));
-        let missed = |post: &Post, received| {
-            let (lost, missed) = post.missed(SeatId(0), received);
-            (lost, missed.cloned().collect::<Vec<_>>())
-        };
         assert_eq!(post.number(), 3);
-        assert_eq!(missed(&post, 1), (false, vec![said("c")]), "the second was for another seat");
-        assert_eq!(missed(&post, 0), (false, vec![said("a"), said("c")]));
-        for text in ["d", "e", "f"] {
-            post.say_numbered(Whom::Everyone, |_| said(text));
+        assert_eq!(missed(&post, 1, 9), (false, vec![said("c")]), "the second was for another seat");
+        assert_eq!(missed(&post, 0, 9), (false, vec![said("a"), said("c")]));
+    }
+
+    #[test]
+    fn what_was_missed_is_kept_within_bounds() {
+        let mut post = Post::new(4 * size_of::<Posting>());
+        for text in ["a", "b", "c", "d", "e", "f"] {
+            post.say_numbered(Voice::Game, Whom::Everyone, |_| said(text));
         }
-        assert_eq!(missed(&post, 2), (false, vec![said("c"), said("d"), said("e"), said("f")]));
-        assert!(missed(&post, 1).0, "the second is no longer kept");
+        assert_eq!(missed(&post, 2, 9), (false, vec![said("c"), said("d"), said("e"), said("f")]));
+        assert!(missed(&post, 1, 9).0, "the second is no longer kept");
+    }
+
+    #[test]
+    fn of_what_was_missed_comes_what_fits_and_people_leave_the_game_its_half() {
+        let mut post = Post::new(BYTES);
+        for text in ["a", "b", "c"] {
+            post.say_numbered(Voice::Game, Whom::Everyone, |_| said(text));
+        }
+        for text in ["d", "e", "f"] {
+            post.say_numbered(Voice::Spectators, Whom::Everyone, |_| said(text));
+        }
+        assert_eq!(missed(&post, 0, 6).1.len(), 6);
+        assert_eq!(missed(&post, 0, 4), (true, vec![said("b"), said("c"), said("e"), said("f")]));
+        assert_eq!(missed(&post, 4, 2), (false, vec![said("e"), said("f")]));
     }
 }

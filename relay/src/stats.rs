@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::{Counter, Histogram};
-use tickwire_protocol::{CloseCode, ErrorCode, Labels, RoomListing, Tick};
+use tickwire_protocol::{CloseCode, ErrorCode, Labels, Role, RoomListing, Tick};
 use tickwire_sim::SimOptions;
 
 use crate::options::RoomOptions;
@@ -18,10 +18,11 @@ pub(crate) struct RoomInfo {
     pub(crate) kind: String,
     /// The join code of a private room.
     pub(crate) code: Option<String>,
-    /// The id of the player who asked for it.
-    pub(crate) creator: Option<String>,
+    pub(crate) origin: Origin,
     pub(crate) tick_rate: u32,
     pub(crate) snapshot_every: u32,
+    /// Ticks by which spectators see and hear everything later.
+    spectator_delay: u32,
     /// All seats.
     pub(crate) seats: u16,
     /// Seats that are taken or reserved.
@@ -39,6 +40,15 @@ pub(crate) struct RoomInfo {
     ticks: Mutex<Recent>,
     lateness: Mutex<Recent>,
     fanout: Mutex<Recent>,
+}
+
+/// How a room came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The id of the player who asked for it.
+    pub(crate) creator: Option<String>,
+    /// Whether its name is that player's choice. A token that is for a room of this name need not have meant this one.
+    pub(crate) is_named_by_creator: bool,
 }
 
 /// What may be changed of a room while it is open.
@@ -176,12 +186,12 @@ pub struct RoomStats {
 impl RoomInfo {
     /// Of a room that is at `tick` when it starts.
     pub(crate) fn new(name: &str, room: &RoomOptions, sim: &SimOptions, start: Instant, tick: Tick) -> Self {
-        let RoomOptions { kind, labels, metadata, locked, .. } = room.clone();
+        let RoomOptions { kind, labels, metadata, locked, spectator_delay, .. } = room.clone();
         Self {
             name: name.to_owned(),
             kind,
             code: None,
-            creator: None,
+            origin: Origin::default(),
             seats: sim.seats,
             players: AtomicUsize::new(0),
             spectators: AtomicUsize::new(0),
@@ -189,6 +199,7 @@ impl RoomInfo {
             details: Mutex::new(Details { labels, metadata, locked }),
             tick_rate: sim.tick_rate,
             snapshot_every: sim.snapshot_every,
+            spectator_delay,
             sessions: AtomicUsize::new(0),
             slow_sessions: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -215,11 +226,19 @@ impl RoomInfo {
         Recent::note(&self.fanout, took, self.tick_rate);
     }
 
-    /// The last tick and the part of a tick that has passed since it was due, in 1/65,536.
-    pub(crate) fn progress(&self, now: Instant) -> (Tick, u16) {
+    /// The tick that someone sees when the room has run `tick`.
+    pub(crate) fn seen_by(&self, role: Role, tick: Tick) -> Tick {
+        match role {
+            Role::Player => tick,
+            Role::Spectator => tick.saturating_sub(self.spectator_delay),
+        }
+    }
+
+    /// The last tick that someone sees, and the part of a tick that has passed since it was due, in 1/65,536.
+    pub(crate) fn progress(&self, role: Role, now: Instant) -> (Tick, u16) {
         let (tick, due) = *self.last();
         let passed = now.saturating_duration_since(due).as_secs_f64() * f64::from(self.tick_rate);
-        (tick, (passed * 65_536.0).min(65_535.0) as u16)
+        (self.seen_by(role, tick), (passed * 65_536.0).min(65_535.0) as u16)
     }
 
     pub(crate) fn stats(&self) -> RoomStats {

@@ -403,6 +403,28 @@ async fn a_channel_of_the_relay_that_nobody_hears_is_kept_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_begins_anew_counts_on() {
+    let host = Host::with_config(Config { seat_hold: Duration::from_millis(300), ..Config::default() }).await;
+    let mut ada = player(&host, "ada").await;
+    let mut last = 0;
+    for (name, messages) in [("olds", 5), ("news", 2)] {
+        ada.subscribe(Scope::Relay, name).await;
+        for _ in 0..messages {
+            ada.publish("", in_relay(name), "before").await;
+            last = ada.message().await.number;
+        }
+        ada.unsubscribe(Scope::Relay, name).await;
+    }
+    host.settles(|relay| relay.stats().channels == 0).await;
+    let mut bob = player(&host, "bob").await;
+    bob.subscribe(Scope::Relay, "news").await;
+    bob.publish("", in_relay("news"), "missed").await;
+    assert!(bob.message().await.number > last);
+    assert_eq!(history(&mut ada, Scope::Relay, "news", Some(last)).await, ["missed"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_hears_its_channels_after_a_reconnection_without_asking() {
     let host = Host::start().await;
     let mut ada = host.player("ada").await;

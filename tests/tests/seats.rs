@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tickwire::{Config, Relay, SimOptions};
+use tickwire::{Config, Content, Relay, SimOptions};
 use tickwire_client::{Role, Scope, Update};
-use tickwire_protocol::{ClientMessage, CloseCode, ErrorCode, Join, Resume, ServerMessage, Welcome};
+use tickwire_protocol::{ClientMessage, CloseCode, ErrorCode, Join, Message, Resume, ServerMessage, Welcome};
 use tickwire_tests::{
     Add, Heard, Host, Raw, Riddle, Salon, Say, Sum, answer_riddles, in_room, patiently, quick, room, until, words,
 };
@@ -31,6 +31,14 @@ async fn in_salon(host: &Host, token: &str) -> (Raw, Box<Welcome>) {
     let mut raw = host.raw().await;
     let welcome = raw.enter_to(token, room("salon")).await;
     (raw, welcome)
+}
+
+/// The words of what someone says.
+fn words_of(message: ServerMessage) -> Option<String> {
+    match message {
+        ServerMessage::Message(Message { content: Content::Json(text), .. }) => Some(text.trim_matches('"').to_owned()),
+        _ => None,
+    }
 }
 
 /// The numbers of what comes that must not be lost, up to a message of these words.
@@ -201,10 +209,9 @@ async fn what_was_missed_comes_once_and_in_order() {
         let (number, kind) = match ada.next().await {
             ServerMessage::Event(event) => (event.number, "event".to_owned()),
             ServerMessage::Reply(reply) => (reply.number, "reply".to_owned()),
-            ServerMessage::Message(message) => match message.content {
-                tickwire::Content::Json(text) => (message.number, text.trim_matches('"').to_owned()),
-                other => panic!("{other:?}"),
-            },
+            ServerMessage::Message(message) => {
+                (message.number, words_of(ServerMessage::Message(message)).expect("it is words"))
+            }
             _ => continue,
         };
         numbers.push(number);
@@ -265,41 +272,66 @@ async fn what_was_said_to_who_sat_there_before_is_not_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_missed_more_than_is_kept_is_told_so() {
-    let host = start(Config { log_messages: 3, ..Config::default() }).await;
-    let (ada, welcome) = in_salon(&host, "ada").await;
-    let (mut bob, _) = in_salon(&host, "bob").await;
-    drop(ada);
-    missed(&host, "ada").await;
-    for text in ["one", "two", "three", "four", "five"] {
-        bob.publish("", in_room("main"), text).await;
-    }
-    while bob.heard().await != "five" {}
-    let mut ada = host.raw().await;
-    let back = ada.come_back("ada", &welcome, welcome.received).await;
-    assert!(back.lost);
-    assert_eq!(numbers_up_to(&mut ada, "five").await.len(), 3, "what is kept comes");
-    drop(ada);
-    // Who has the rest has lost nothing.
-    let back = host.raw().await.come_back("ada", &back, welcome.received + 5).await;
-    assert!(!back.lost);
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_log_has_so_many_bytes() {
     let host = start(Config { log_bytes: 1400, ..Config::default() }).await;
     let (ada, welcome) = in_salon(&host, "ada").await;
     let (mut bob, _) = in_salon(&host, "bob").await;
     drop(ada);
     missed(&host, "ada").await;
+    let last = "c".repeat(400);
     for letter in ["a", "b", "c"] {
         bob.publish("", in_room("main"), &letter.repeat(400)).await;
     }
-    while bob.heard().await != "c".repeat(400) {}
+    while bob.heard().await != last {}
     let mut ada = host.raw().await;
-    assert!(ada.come_back("ada", &welcome, 0).await.lost);
-    assert_eq!(numbers_up_to(&mut ada, &"c".repeat(400)).await.len(), 2);
+    let back = ada.come_back("ada", &welcome, welcome.received).await;
+    assert!(back.lost);
+    assert_eq!(numbers_up_to(&mut ada, &last).await.len(), 2, "what is kept comes");
+    drop(ada);
+    // Who has the rest has lost nothing.
+    let back = host.raw().await.come_back("ada", &back, welcome.received + 3).await;
+    assert!(!back.lost);
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loud_player_displaces_nothing_of_the_game_s_and_nothing_of_a_quiet_one() {
+    let small_log = Config { log_bytes: 32 * 1024, ..Config::default() };
+    let little_at_once = Config { outbox_bytes: 32 * 1024, ..Config::default() };
+    for config in [small_log, little_at_once] {
+        let host = start(config).await;
+        let (ada, welcome) = in_salon(&host, "ada").await;
+        let (mut bob, _) = in_salon(&host, "bob").await;
+        let (mut mallory, _) = in_salon(&host, "mallory").await;
+        drop(ada);
+        missed(&host, "ada").await;
+        bob.publish("m", in_room("main"), "quiet").await;
+        bob.acked().await;
+        bob.tell("", 0, &Say { text: "an event".into() }).await;
+        bob.event().await;
+        // 50 KB, as fast as it may.
+        for number in 1..=25 {
+            mallory.publish(&number.to_string(), in_room("main"), &"x".repeat(2000)).await;
+            mallory.acked().await;
+        }
+        host.room("salon").publish("main", words("last"));
+        assert_eq!(bob.hear(|message| words_of(message).filter(|heard| heard == "last")).await, "last");
+
+        let mut ada = host.raw().await;
+        assert!(ada.come_back("ada", &welcome, welcome.received).await.lost, "of the shouts not all is there");
+        let (mut shouts, mut others) = (0, Vec::new());
+        while others.last().is_none_or(|heard| heard != "last") {
+            match ada.next().await {
+                ServerMessage::Event(_) => others.push("an event".to_owned()),
+                message => match words_of(message) {
+                    Some(heard) if heard.starts_with('x') => shouts += 1,
+                    heard => others.extend(heard),
+                },
+            }
+        }
+        assert_eq!(others, ["quiet", "an event", "last"]);
+        assert!((10..25).contains(&shouts), "{shouts} are kept");
+        host.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tickwire::{Plan, Relay, RoomOptions, SimOptions};
 use tickwire_client::{Client, Update};
-use tickwire_protocol::{ErrorCode, Role};
+use tickwire_protocol::{ClientMessage, ErrorCode, Probe, Role, ServerMessage};
 use tickwire_tests::{Dots, Go, Host, Jumped, Position, in_room, patiently, room, until};
 
 /// A relay with a room `arena` whose spectators come so many at once and so many ticks late.
@@ -158,5 +158,35 @@ async fn players_are_not_delayed_and_one_who_watches_later_hears_nothing_old() {
     });
     let first_seen = snapshot.await["payload"]["tick"].as_u64();
     assert!(first_seen >= welcome["tick"].as_u64(), "{first_seen:?}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_delayed_spectator_is_told_of_the_tick_is_what_it_sees() {
+    let host = start(64, DELAY).await;
+    host.settles(|_| tick(&host) > DELAY).await;
+    // Between these two; the room may have run one tick that it has not counted yet.
+    let is_now = |before: u32, told: u32| assert!((before..=tick(&host) + 1).contains(&(told + DELAY)), "{told}");
+
+    let before = tick(&host);
+    let mut binary = host.raw().await;
+    let welcome = binary.enter_as("eve", room("arena"), Role::Spectator).await;
+    is_now(before, welcome.tick);
+    let before = tick(&host);
+    binary.say(ClientMessage::Probe(Probe { nonce: 7 })).await;
+    let reply = binary.hear(|message| match message {
+        ServerMessage::ProbeReply(reply) => Some(reply),
+        _ => None,
+    });
+    is_now(before, reply.await.tick);
+
+    let before = tick(&host);
+    let mut text = host.text().await;
+    let told = text.enter("una", json!({"room": "arena", "role": "spectator"})).await["tick"].as_u64();
+    is_now(before, told.expect("a number") as u32);
+    let before = tick(&host);
+    text.say(json!({"type": "ping"})).await;
+    let told = text.hear("pong").await["payload"]["tick"].as_u64();
+    is_now(before, told.expect("a number") as u32);
     host.stop().await;
 }

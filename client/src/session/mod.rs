@@ -270,7 +270,8 @@ impl Session {
                 self.resume = None;
                 return self.join();
             }
-            ErrorCode::RoomNotFound if joining && self.target() != self.config.target => {
+            // Of a private room nobody learns that it holds no such seat.
+            ErrorCode::RoomNotFound if joining && (self.resume.is_some() || self.target() != self.config.target) => {
                 (self.room_gone, self.resume) = (true, None);
                 return self.join();
             }

@@ -71,7 +71,7 @@ pub struct Welcome {
     pub seat: Option<SeatId>,
     /// The room's host: the seat that has been connected for longest; none if none is.
     pub host: Option<SeatId>,
-    /// The last tick simulated.
+    /// The last tick simulated; for a spectator who sees everything some ticks later, the one that is seen now.
     pub tick: Tick,
     /// Ticks a second.
     pub tick_rate: u32,

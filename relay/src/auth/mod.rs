@@ -20,8 +20,16 @@ pub use jwt::{Claims, ClaimsError, JwtKey, JwtTokens, KeyError, PemPair};
 pub struct Grant {
     /// Who shows it.
     pub player: Player,
-    /// The only room that it opens; none if it opens all.
+    /// The only room that it opens; none if it opens all that are not private. The room itself may be private: then this is an invitation, which
+    /// opens it by its name. Only where a player chose that name, the join code is needed still: who granted the room may have meant another.
     pub room: Option<String>,
+}
+
+impl Grant {
+    /// Whether it is good for the room of this name.
+    pub(crate) fn opens(&self, room: &str) -> bool {
+        self.room.as_deref().is_none_or(|only| only == room)
+    }
 }
 
 impl From<Player> for Grant {

@@ -37,7 +37,7 @@ use crate::options::RoomOptions;
 use crate::queue::{Queue, Tolerance};
 use crate::room::Terms;
 use crate::sessions::Sessions;
-use crate::stats::{RelayStats, Tally};
+use crate::stats::{Origin, RelayStats, Tally};
 use crate::strangers::{Stranger, Strangers};
 
 /// How long to wait when the system has no more sockets to give.
@@ -139,7 +139,7 @@ impl RelayBuilder {
             over_budget: config.over_budget,
             resyncs_per_tick: config.resyncs_per_tick,
             said: Allowed { messages: config.room_messages, bytes: config.room_message_bytes },
-            log: Keep { messages: config.log_messages, bytes: config.log_bytes },
+            log_bytes: config.log_bytes,
             outbox_bytes: config.outbox_bytes,
             channels: config.room_channels,
             subscriptions: config.subscriptions,
@@ -209,7 +209,8 @@ impl Relay {
     /// As [`Sim::new`].
     pub fn open_as<G: Game>(&self, name: &str, plan: Plan<G>) -> Result<RoomHandle, OpenError> {
         let sim = Box::new(Sim::<G>::new(plan.game, plan.sim));
-        let (room, handle) = self.shared.lobby.open(name, (sim, plan.room), None, std::time::Instant::now())?;
+        let (room, handle) =
+            self.shared.lobby.open(name, (sim, plan.room), Origin::default(), std::time::Instant::now())?;
         self.shared.workers.run(room);
         Ok(handle)
     }

@@ -138,18 +138,15 @@ async fn find(
     permits: &Mutex<Option<Permits>>,
 ) -> Result<Response<Full<Bytes>>, Refused> {
     count(&request, shared, permits)?;
-    let Grant { player, room } = authenticate(&request, shared, permits).await?;
+    let grant = authenticate(&request, shared, permits).await?;
     let body = Limited::new(request.into_body(), shared.config.message_bytes).collect();
     let body = tokio::time::timeout(shared.config.handshake_timeout, body).await;
     let invalid = |reason: String| ErrorReply::new(ErrorCode::Invalid, reason);
     let body = body.ok().and_then(Result::ok).ok_or_else(|| invalid("the body is too long, or too slow".to_owned()))?;
     let target: Target = serde_json::from_slice(&body.to_bytes()).map_err(|error| invalid(error.to_string()))?;
     target.check().map_err(|error| invalid(error.to_string()))?;
-    if room.is_some_and(|only| !matches!(&target, Target::Room(name) if *name == only)) {
-        return Err(ErrorReply::new(ErrorCode::Forbidden, "the token is for another room").into());
-    }
     // The connection itself does not last longer. Who waits for a match rather waits over a WebSocket.
-    let found = tokio::time::timeout(shared.config.http_timeout / 2, reserve(shared, player, target)).await;
+    let found = tokio::time::timeout(shared.config.http_timeout / 2, reserve(shared, grant, target)).await;
     let room = found.unwrap_or_else(|_| Err(ErrorReply::new(ErrorCode::TimedOut, "no room was found in time")))?;
     let reserved_ms = shared.config.reservation.as_millis() as u32;
     Ok(json(StatusCode::OK, &Found { room: room.name(), code: room.code(), reserved_ms }))

@@ -258,11 +258,11 @@ impl Connection {
             Action::Authenticate { token } => {
                 self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
             }
-            Action::Join { player, target, role, resume } => {
+            Action::Join { grant, target, role, resume } => {
                 let (session, form, outbox) = (self.id, self.form, self.socket.outbox().clone());
                 self.parting = Parting::default();
                 let parting = self.parting.clone();
-                let entrant = Entrant { session, form, outbox, player, role, resume, parting };
+                let entrant = Entrant { session, form, outbox, grant, role, resume, parting };
                 self.joining = Some(Box::pin(enter(self.shared.clone(), entrant, target)));
             }
             Action::Say(saying) => {
@@ -300,7 +300,7 @@ impl Connection {
                 self.socket.outbox().restart(now(), resync.base);
             }
             Action::ProbeReply { nonce } => {
-                let progress = self.place.as_ref().map(|place| place.room.info.progress(now()));
+                let progress = self.place.as_ref().map(|place| place.progress(now()));
                 let (tick, phase) = progress.unwrap_or_default();
                 self.send(&ServerMessage::ProbeReply(ServerProbeReply { nonce, tick, phase }));
             }

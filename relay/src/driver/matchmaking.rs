@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::accept::Shared;
 use super::now;
+use crate::auth::Grant;
 use crate::command::{Command, Joined};
 use crate::form::Form;
 use crate::handle::RoomHandle;
@@ -28,7 +29,7 @@ pub(super) struct Entrant {
     pub(super) session: SessionId,
     pub(super) form: Form,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) player: Player,
+    pub(super) grant: Grant,
     pub(super) role: Role,
     pub(super) resume: Option<Resume>,
     pub(super) parting: Parting,
@@ -40,14 +41,14 @@ pub(super) async fn enter(
     entrant: Entrant,
     target: Target,
 ) -> Result<(Place, Joined), ErrorReply> {
-    let Entrant { session, form, outbox, player, role, resume, parting } = entrant;
+    let Entrant { session, form, outbox, grant, role, resume, parting } = entrant;
     // Only a seat is taken up again.
     let is_back = role == Role::Player && resume.is_some();
-    let mut seeker = Seeker::new(&shared, (&player, role, is_back), target);
+    let mut seeker = Seeker::new(&shared, (&grant, role, is_back), target);
     loop {
         let room = seeker.find().await?;
         let asks = (session, form, &outbox);
-        let (place, answer) = Place::ask(room.clone(), player.clone(), (role, resume), asks, parting.clone());
+        let (place, answer) = Place::ask(room.clone(), grant.player.clone(), (role, resume), asks, parting.clone());
         match answer.await.unwrap_or_else(|_| Err(no_such_room())) {
             Ok(joined) => return Ok((place, joined)),
             Err(refusal) => seeker.was_refused(&room, refusal)?,
@@ -56,12 +57,12 @@ pub(super) async fn enter(
 }
 
 /// A room where the player wants to go, and a seat in it that is kept for a while.
-pub(super) async fn reserve(shared: &Arc<Shared>, player: Player, target: Target) -> Result<RoomHandle, ErrorReply> {
-    let mut seeker = Seeker::new(shared, (&player, Role::Player, false), target);
+pub(super) async fn reserve(shared: &Arc<Shared>, grant: Grant, target: Target) -> Result<RoomHandle, ErrorReply> {
+    let mut seeker = Seeker::new(shared, (&grant, Role::Player, false), target);
     loop {
         let room = seeker.find().await?;
         let (reply, answer) = oneshot::channel();
-        room.send(Command::Reserve { player: player.clone(), reply });
+        room.send(Command::Reserve { player: grant.player.clone(), reply });
         match answer.await.unwrap_or_else(|_| Err(no_such_room())) {
             Ok(()) => return Ok(room),
             Err(refusal) => seeker.was_refused(&room, refusal)?,
@@ -72,7 +73,7 @@ pub(super) async fn reserve(shared: &Arc<Shared>, player: Player, target: Target
 /// A player who looks for a room.
 struct Seeker<'a> {
     shared: &'a Shared,
-    player: &'a Player,
+    grant: &'a Grant,
     role: Role,
     /// The player has a seat there to take up again.
     is_back: bool,
@@ -82,11 +83,11 @@ struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
-    fn new(shared: &'a Shared, (player, role, is_back): (&'a Player, Role, bool), mut target: Target) -> Self {
+    fn new(shared: &'a Shared, (grant, role, is_back): (&'a Grant, Role, bool), mut target: Target) -> Self {
         if let Target::FindOrCreate(Creation { kind, .. }) | Target::Create(Creation { kind, .. }) = &mut target {
             *kind = kind.take().or_else(|| shared.lobby.first_kind());
         }
-        Self { shared, player, role, is_back, target, tried: Vec::new() }
+        Self { shared, grant, role, is_back, target, tried: Vec::new() }
     }
 
     /// A room has refused: another may be tried where any will do.
@@ -98,27 +99,51 @@ impl<'a> Seeker<'a> {
 
     /// The room; where any will do, none of those that were tried.
     async fn find(&self) -> Result<RoomHandle, ErrorReply> {
+        self.check_grant()?;
         let (lobby, tried) = (&self.shared.lobby, &self.tried);
         match &self.target {
-            // Who was in a private room knows its code no more than its name.
             Target::Room(name) => {
-                let room = lobby.find(name).filter(|room| self.is_back || room.code().is_none());
+                let room = lobby.find(name).filter(|room| room.code().is_none() || self.needs_no_code(room));
                 room.ok_or_else(|| ErrorReply::new(ErrorCode::RoomNotFound, "there is no room of that name"))
             }
-            Target::Code(code) => lobby.find_by_code(code).ok_or_else(no_such_room),
+            // Whose token is for one room learns of no other.
+            Target::Code(code) => {
+                let room = lobby.find_by_code(code).filter(|room| self.grant.opens(room.name()));
+                room.ok_or_else(no_such_room)
+            }
             Target::Find(wanted) => lobby.find_wanted(wanted, self.role, tried).ok_or_else(no_such_room),
             Target::FindOrCreate(creation) if !creation.private => {
                 // Two who come at once shall meet. Whoever has panicked there has left nothing half done.
                 let _alone = self.shared.creating.lock().unwrap_or_else(PoisonError::into_inner);
                 let wanted = Wanted { kind: creation.kind.clone(), labels: creation.labels.clone() };
                 let found = lobby.find_wanted(&wanted, self.role, tried);
-                found.map_or_else(|| create(self.shared, creation.clone(), Some(self.player)), Ok)
+                found.map_or_else(|| create(self.shared, creation.clone(), Some(&self.grant.player)), Ok)
             }
             Target::FindOrCreate(creation) | Target::Create(creation) => {
-                create(self.shared, creation.clone(), Some(self.player))
+                create(self.shared, creation.clone(), Some(&self.grant.player))
             }
             Target::Queue(queueing) => self.wait(queueing.clone()).await,
         }
+    }
+
+    /// Whether the player's token leads where the player wants to go, as far as that is known before the room is found.
+    fn check_grant(&self) -> Result<(), ErrorReply> {
+        let leads_there = match &self.target {
+            Target::Room(name) => self.grant.opens(name),
+            Target::Code(_) => true,
+            _ => self.grant.room.is_none(),
+        };
+        if leads_there {
+            return Ok(());
+        }
+        Err(ErrorReply::new(ErrorCode::Forbidden, "the token is for another room"))
+    }
+
+    /// Whether the player may come into a private room by its name.
+    fn needs_no_code(&self, room: &RoomHandle) -> bool {
+        let is_invited = self.grant.room.is_some() && !room.info.origin.is_named_by_creator;
+        // Who was there knows the code no more than the name.
+        is_invited || self.is_back
     }
 
     /// Waits in the queue until there is a match.
@@ -131,7 +156,7 @@ impl<'a> Seeker<'a> {
         if !queueing.kind.as_ref().is_some_and(|kind| shared.lobby.knows(kind)) {
             return Err(ErrorReply::new(ErrorCode::CreateRefused, "no rooms of that kind are created here"));
         }
-        let (ticket, mut found) = queue(shared).enter(now(), self.player.clone(), queueing)?;
+        let (ticket, mut found) = queue(shared).enter(now(), self.grant.player.clone(), queueing)?;
         let _waiting = InQueue { shared, ticket };
         loop {
             make_matches(shared);

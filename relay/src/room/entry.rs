@@ -79,10 +79,9 @@ impl Room {
         let last = self.post.number();
         // Who has no token begins with what is said from now on, and never hears what was said to who sat there before.
         let received = self.people.received(seat, resume.map_or(last, |resume| resume.received.min(last)));
-        let (forgotten, missed) = self.post.missed(seat, received);
-        let missed: Vec<ServerMessage> = missed.cloned().collect();
-        let first = self.first_that_fits(&missed, link);
-        let (lost, missed) = (forgotten || first > 0, missed.into_iter().skip(first).collect());
+        // At once: what waits for a socket has a cap.
+        let size = |message: &ServerMessage| link.form.frames([message], Some(self.sim.schema()), 0).len();
+        let (lost, missed) = self.post.missed(seat, received, self.terms.outbox_bytes, size);
         Ok(Admission { person: Person::Seat(seat), fresh: resume.is_none(), resume: token, received, lost, missed })
     }
 
@@ -92,16 +91,6 @@ impl Room {
             Some(_) => ErrorReply::new(ErrorCode::RoomNotFound, "there is no room of that name"),
             None => ErrorReply::new(ErrorCode::ResumeRefused, "no held seat has that token"),
         }
-    }
-
-    /// Where those of the newest messages begin that can be sent at once: what waits for a socket has a cap.
-    fn first_that_fits(&self, missed: &[ServerMessage], link: &Link) -> usize {
-        let mut bytes = 0;
-        let is_beyond = |message: &ServerMessage| {
-            bytes += link.form.frames([message], Some(self.sim.schema()), 0).len();
-            bytes > self.terms.outbox_bytes
-        };
-        missed.iter().rposition(is_beyond).map_or(0, |last_beyond| last_beyond + 1)
     }
 
     fn new_seat(&mut self, player: &Player) -> Result<SeatId, ErrorReply> {
@@ -162,8 +151,7 @@ impl Room {
             self.tell_history(person, DEFAULT_CHANNEL, 0);
         }
         let session = link.session;
-        let role = if matches!(person, Person::Seat(_)) { Role::Player } else { Role::Spectator };
-        self.galleries.add(role, link, self.sim.tick());
+        self.galleries.add(person.role(), link, self.sim.tick());
         self.want_resync(session, Want { base: None, every: FULL_RATE });
     }
 
@@ -180,7 +168,7 @@ impl Room {
             session: link.session,
             seat,
             host: self.host,
-            tick: self.sim.tick(),
+            tick: self.info.seen_by(admission.person.role(), self.sim.tick()),
             tick_rate: options.tick_rate,
             snapshot_every: options.snapshot_every,
             input_ahead: options.input_ahead,

@@ -21,6 +21,7 @@ use crate::form::{Calendar, Form};
 use crate::galleries::Galleries;
 use crate::lag::{STREAMS, Want};
 use crate::link::{Link, SessionId};
+use crate::log::Voice;
 use crate::options::RoomOptions;
 use crate::people::{People, Person};
 use crate::post::{Post, Whom};
@@ -86,9 +87,9 @@ pub(crate) struct Terms {
     pub(crate) resyncs_per_tick: usize,
     /// What all people of a room may say together.
     pub(crate) said: Allowed,
-    /// What a room keeps of what must not be lost.
-    pub(crate) log: Keep,
-    /// … of which so many bytes are sent to who comes back.
+    /// Bytes that a room keeps of what must not be lost.
+    pub(crate) log_bytes: usize,
+    /// … of which so many are sent to who comes back.
     pub(crate) outbox_bytes: usize,
     /// Channels of a room.
     pub(crate) channels: usize,
@@ -119,7 +120,7 @@ impl Room {
             riders: BTreeMap::new(),
             resyncs: Resyncs::default(),
             transcripts: Transcripts::default(),
-            post: Post::new(terms.log),
+            post: Post::new(terms.log_bytes),
             channels: BTreeMap::new(),
             budget: Budget::new(terms.said),
             requests: Requests::default(),
@@ -255,7 +256,7 @@ impl Room {
                 To::Seat(seat) => Whom::one(Person::Seat(seat)),
             };
             let record = Bytes::copy_from_slice(record);
-            post.say_numbered(to, |number| ServerMessage::Event(Event { number, tick, event, record }));
+            post.say_numbered(Voice::Game, to, |number| ServerMessage::Event(Event { number, tick, event, record }));
         });
         let mut answers = Vec::new();
         sim.each_reply(&mut |id, answer| {

@@ -15,6 +15,7 @@ use super::Room;
 use crate::channel::Channel;
 use crate::command::{Occupant, Order, Saying};
 use crate::link::Link;
+use crate::log::Voice;
 use crate::people::{People, Person};
 use crate::post::Whom;
 
@@ -131,7 +132,7 @@ impl Room {
                 if !self.channels.contains_key(channel) {
                     return Err(ErrorReply::new(ErrorCode::NoChannel, "nobody hears that channel"));
                 }
-                self.publish_to(channel.clone(), from, content);
+                self.publish_to(channel.clone(), person.into(), from, content);
                 return Ok(());
             }
             Address::Seats(seats) => {
@@ -146,15 +147,15 @@ impl Room {
             return Err(ErrorReply::new(ErrorCode::NoRecipient, "nobody sits there"));
         };
         let message = |number| ServerMessage::Message(Message { number, from, to, content });
-        self.post.say_numbered(Whom::Some(to_whom), message);
+        self.post.say_numbered(person.into(), Whom::Some(to_whom), message);
         Ok(())
     }
 
-    fn publish_to(&mut self, name: String, from: Option<Member>, content: Content) {
+    fn publish_to(&mut self, name: String, voice: Voice, from: Option<Member>, content: Content) {
         let Some(channel) = self.channels.get_mut(&name) else { return };
         let to = Address::Channel { scope: Scope::Room, channel: name };
         let whom = whom(&self.people, channel);
-        self.post.say_numbered(whom, |number| {
+        self.post.say_numbered(voice, whom, |number| {
             let message = Message { number, from, to, content };
             channel.keep(message.clone());
             ServerMessage::Message(message)
@@ -180,7 +181,8 @@ impl Room {
         let to = Whom::one(Person::Seat(seat));
         match answer {
             Ok(record) => {
-                self.post.say_numbered(to, |number| ServerMessage::Reply(Reply { number, id, request, record }));
+                let message = |number| ServerMessage::Reply(Reply { number, id, request, record });
+                self.post.say_numbered(Voice::Seat(seat), to, message);
             }
             Err((code, reason)) => {
                 self.terms.tally.refused(code);
@@ -285,13 +287,13 @@ impl Room {
 
     pub(super) fn obey(&mut self, order: Order) {
         match order {
-            Order::Publish { channel, content } => self.publish_to(channel, None, content),
+            Order::Publish { channel, content } => self.publish_to(channel, Voice::Game, None, content),
             Order::Whisper { seat, content } => {
                 let message = |number| {
                     let to = Address::Seats(vec![seat]);
                     ServerMessage::Message(Message { number, from: None, to, content })
                 };
-                self.post.say_numbered(Whom::one(Person::Seat(seat)), message);
+                self.post.say_numbered(Voice::Game, Whom::one(Person::Seat(seat)), message);
             }
             Order::Kick { seat, reason } => self.kick(Person::Seat(seat), &reason),
             Order::Ban { player, reason } => {

@@ -97,18 +97,14 @@ impl Session {
     }
 
     fn handle_join(&mut self, now: Instant, Join { target, role, resume }: Join) {
-        let Some(Grant { player, room }) = self.grant.as_ref().filter(|_| matches!(self.state, State::Idle { .. }))
-        else {
+        let Some(grant) = self.grant.as_ref().filter(|_| matches!(self.state, State::Idle { .. })) else {
             return self.refuse(ErrorCode::Busy, "leave the room before you join one", None);
         };
-        if room.as_ref().is_some_and(|only| !matches!(&target, Target::Room(name) if name == only)) {
-            return self.refuse(ErrorCode::Forbidden, "the token is for another room", None);
-        }
         let patience = match target {
             Target::Queue(_) => self.config.queue_timeout,
             _ => self.config.idle_timeout,
         };
-        self.actions.push_back(Action::Join { player: player.clone(), target, role, resume });
+        self.actions.push_back(Action::Join { grant: grant.clone(), target, role, resume });
         self.state = State::Joining { role, until: now + patience };
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Action {
     /// Look this token up, then [`Session::handle_verdict`].
     Authenticate { token: String },
     /// Find the room and ask for a place in it, then [`Session::handle_joined`].
-    Join { player: Player, target: Target, role: Role, resume: Option<Resume> },
+    Join { grant: Grant, target: Target, role: Role, resume: Option<Resume> },
     /// Give the place up, or what was asked for.
     Leave,
     /// Say something in the room.

@@ -324,18 +324,3 @@ fn nothing_is_done_after_a_close() {
 fn ada() -> Grant {
     Player { id: "ada".into(), name: "ada".into() }.into()
 }
-
-#[test]
-fn a_token_for_one_room_opens_no_other() {
-    let mut talk = Talk::new();
-    talk.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: "ada".into() }));
-    let grant = Grant { room: Some("den".into()), ..ada() };
-    talk.session.handle_verdict(talk.now, Ok(grant));
-    talk.actions();
-    talk.say(&ClientMessage::Join(Join::room("lobby")));
-    assert!(
-        matches!(&talk.actions()[..], [Action::Send(ServerMessage::Error(reply))] if reply.code == ErrorCode::Forbidden)
-    );
-    talk.say(&ClientMessage::Join(Join::room("den")));
-    assert!(matches!(&talk.actions()[..], [Action::Join { target: Target::Room(room), .. }] if room == "den"));
-}

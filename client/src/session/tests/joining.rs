@@ -95,6 +95,21 @@ fn who_asked_for_any_room_comes_back_to_the_one_that_it_was_in() {
 }
 
 #[test]
+fn who_holds_no_seat_any_more_in_a_private_room_asks_for_it_as_at_first() {
+    let mut talk = Talk::new();
+    talk.code = Some("QX7P".into());
+    talk.enter([1; 16]);
+    talk.said();
+    talk.session.handle_lost(None, "cut");
+    talk.session.handle_connected();
+    talk.accepted();
+    let resume = Some(Resume { token: [1; 16], received: 0 });
+    assert_eq!(talk.said()[1], join(Target::Room("lobby".into()), resume));
+    talk.refused(ErrorCode::RoomNotFound, None);
+    assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
+}
+
+#[test]
 fn a_join_says_whether_it_resumed_and_what_is_lost() {
     let mut talk = Talk::playing();
     assert_eq!(talk.updates(), [Update::Joined { resumed: false, lost: false }]);

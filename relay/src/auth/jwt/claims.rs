@@ -17,7 +17,7 @@ pub struct Claims {
     /// What people call the player, 1 to 128 bytes; the id by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The only room that the token opens, 1 to 64 bytes; by default it opens all.
+    /// The only room that the token opens, 1 to 64 bytes; by default it opens all. See [`Grant::room`] on private ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
     /// `exp`: from when on the token is no good.

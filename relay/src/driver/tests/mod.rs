@@ -26,6 +26,7 @@ use crate::fanout::{Op, Shard};
 use crate::form::Form;
 use crate::options::RoomOptions;
 use crate::room::{Next, Room};
+use crate::stats::Origin;
 use client::Client;
 
 /// Ticks a second.
@@ -94,7 +95,8 @@ impl Match {
         let (shared, shards) = Relay::builder().config(config).assemble();
         let options = SimOptions { tick_rate: RATE, ..SimOptions::default() };
         let sim = Box::new(Sim::new(Noisy, options));
-        let (room, _) = shared.lobby.open("lobby", (sim, RoomOptions::default()), None, now()).expect("there is none");
+        let (room, _) =
+            shared.lobby.open("lobby", (sim, RoomOptions::default()), Origin::default(), now()).expect("there is none");
         let tick = Arc::new(AtomicU32::new(0));
         tokio::spawn(run(room, shards, tick.clone()));
         Self { shared: Arc::new(shared), tick }
