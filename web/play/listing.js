@@ -69,11 +69,11 @@ export class Listing {
  */
 function fill({ line, people, play, watch }, { name, players, seats, spectators, locked }, own) {
   const isFull = players >= seats;
-  people.textContent = `${players} of ${seats}${spectators ? ` · ${spectators} watching` : ""}`;
+  people.textContent = `${players} of ${seats} seats${spectators ? ` · ${spectators} watching` : ""}`;
   line.classList.toggle("here", own !== null);
-  play.textContent = own === "player" ? "You fly here" : locked ? "Locked" : isFull ? "Full" : "Join";
+  play.textContent = own === "player" ? "Flying" : locked ? "Locked" : isFull ? "Full" : "Join";
   play.setAttribute("aria-label", `${play.textContent}: ${name}`);
   play.disabled = own === "player" || locked || isFull;
-  watch.textContent = own === "spectator" ? "You watch" : "Watch";
+  watch.textContent = own === "spectator" ? "Watching" : "Watch";
   watch.disabled = own === "spectator" || locked;
 }

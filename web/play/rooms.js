@@ -54,22 +54,21 @@ export class Rooms {
     this.#ends.opened();
   }
 
-  /** Whether the player looks at it. */
-  get isOpen() {
-    return this.#panel.open;
-  }
-
   close() {
     this.#panel.close();
   }
 
   #offerPanel() {
-    element("here", HTMLElement).addEventListener("click", () => this.open());
+    this.#here.addEventListener("click", () => this.open());
     element("away", HTMLElement).addEventListener("click", () => this.close());
     addEventListener("keydown", ({ code, repeat, ctrlKey, metaKey, altKey }) => {
       if (code === "KeyR" && !repeat && !ctrlKey && !metaKey && !altKey && this.#client.state !== "closed") this.open();
     });
-    this.#panel.addEventListener("close", () => this.#unwatch());
+    this.#panel.addEventListener("close", () => {
+      this.#unwatch();
+      // The next Enter is for the chat.
+      this.#here.blur();
+    });
     this.#panel.addEventListener("click", ({ target }) => {
       // What is beside the panel is its backdrop.
       if (target === this.#panel) this.close();
@@ -120,7 +119,7 @@ export class Rooms {
       this.#client.leave();
       const parameters = new URLSearchParams(location.search);
       parameters.delete("name");
-      location.replace(`/?${parameters}`);
+      location.replace(`/?${parameters}`.replace(/\?$/, ""));
     });
   }
 
@@ -141,7 +140,7 @@ export class Rooms {
     const { welcome, seat } = this.#client;
     this.#listing.show(this.#rooms, welcome && { room: welcome.room, role: seat === null ? "spectator" : "player" });
     const code = welcome?.code ?? null;
-    this.#here.textContent = code ?? welcome?.room ?? "Rooms";
+    element("room", HTMLElement).textContent = code ?? welcome?.room ?? "";
     this.#here.classList.toggle("private", code !== null);
     element("invitation", HTMLElement).hidden = code === null;
     if (code === null) return;

@@ -46,6 +46,10 @@ test("is that of the ship at once, of the next visit, and of tabs to come", asyn
   const other = await page.context().newPage();
   await other.goto(host.url);
   await flying(other, "Zoë 7", "Zoë 7");
+  await other.keyboard.press("r");
+  await other.fill("#name", "Yan");
+  await other.click("#naming button");
+  await flying(page, "Yan", "Zoë 7");
   assert.deepEqual(faults, []);
 });
 

@@ -75,13 +75,13 @@ async function taken(t, wanted) {
 
 test("a room that one opens is seen by others at once, who come in, and go back", async (t) => {
   const [ada, bob] = [await look(t, "Ada"), await look(t, "Bob")];
-  await row(ada.page, "lobby").getByText("4 of 1024").waitFor();
+  await row(ada.page, "lobby").getByText("4 of 1024 seats").waitFor();
   await bob.page.fill("#new-name", "duel at dawn");
   await bob.page.click("#create button");
   await inRoom(bob.page, "duel at dawn");
   assert.equal(bob.page.url(), `${host.url}?room=duel+at+dawn`);
-  await row(ada.page, "duel at dawn").getByText("1 of 1024").waitFor();
-  await row(ada.page, "lobby").getByText("3 of 1024").waitFor();
+  await row(ada.page, "duel at dawn").getByText("1 of 1024 seats").waitFor();
+  await row(ada.page, "lobby").getByText("3 of 1024 seats").waitFor();
   await picture(ada.page, "rooms");
   await row(ada.page, "duel at dawn").getByText("Join").click();
   await inRoom(ada.page, "duel at dawn");
@@ -108,7 +108,7 @@ test("a private room is in no list, and found by its link or its code", async (t
   const link = await dan.page.inputValue("#link");
   const code = (await dan.page.textContent("#own-code")) ?? "";
   assert.equal(link, `${host.url}?code=${code}`);
-  assert.equal(await dan.page.textContent("#here"), code);
+  assert.equal(await dan.page.textContent("#room"), code);
   await row(dan.page, "lobby").waitFor();
   await picture(dan.page, "rooms-private");
   const fay = await open(t, browser, link);
@@ -125,15 +125,15 @@ test("a private room is in no list, and found by its link or its code", async (t
 test("a full room says so, and may be watched", async (t) => {
   await taken(t, { name: "tiny" });
   const { page, faults } = await look(t, "Gus", { viewport: PHONE, hasTouch: true });
-  await row(page, "tiny").getByText("1 of 1").waitFor();
+  await row(page, "tiny").getByText("1 of 1 seats").waitFor();
   assert.equal(await row(page, "tiny").getByText("Full").isDisabled(), true);
   await picture(page, "rooms-phone");
   await row(page, "tiny").getByText("Watch", { exact: true }).tap();
   await inRoom(page, "tiny");
   assert.equal(await page.evaluate(() => window.tickwire.client.seat), null);
   await page.tap("#here");
-  await row(page, "tiny").getByText("1 of 1 · 1 watching").waitFor();
-  assert.equal(await row(page, "tiny").getByText("You watch").isDisabled(), true);
+  await row(page, "tiny").getByText("1 of 1 seats · 1 watching").waitFor();
+  assert.equal(await row(page, "tiny").getByText("Watching", { exact: true }).isDisabled(), true);
   assert.deepEqual(faults, []);
 });
 
@@ -202,6 +202,11 @@ test("keys are enough: R opens, Tab and Enter choose, Escape closes, and what is
   assert.notEqual(await page.title(), "flying");
   await page.keyboard.press("Escape");
   assert.equal(await page.locator("#rooms").isVisible(), false);
+  await page.click("#here");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("#line").isVisible(), true, "the next Enter is for the chat");
+  await page.keyboard.press("Escape");
   await page.keyboard.press("r");
   await row(page, "lobby").getByText("Watch", { exact: true }).focus();
   await page.keyboard.press("Enter");
