@@ -21,8 +21,11 @@ pub fn client() -> Vec<Page> {
         "client/connection.js",
         "client/destination.js",
         "client/errands.js",
+        "client/events.js",
         "client/listings.js",
         "client/match.js",
+        "client/session.js",
+        "client/talk.js",
         "close.js",
         "messages.js",
         "messages/client.js",
@@ -48,14 +51,21 @@ pub fn arena() -> Vec<Page> {
     let mut pages = pages![
         "play.js",
         "play.css",
+        "play/address.js",
         "play/chat.js",
         "play/controls.js",
         "play/effects.js",
         "play/hud.js",
+        "play/listing.js",
         "play/motion.js",
+        "play/name.js",
+        "play/page.js",
+        "play/rooms.css",
+        "play/rooms.js",
         "play/scene.js",
         "play/sprites.js",
         "play/taunts.js",
+        "play/travel.js",
     ];
     pages.push(page("/", include_bytes!("play.html")));
     pages.extend(client());

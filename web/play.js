@@ -1,19 +1,21 @@
 /**
- * The arena's page: a client, what it draws, and what the player does. `?room=NAME`, or `?code=CODE` of a private one, and `?name=NAME` choose;
- * `?private` opens a private room, `?spectate` watches. For tests and the curious, `window.tickwire` holds the client and the ships as they are drawn, and the document's `data-state` the client's state.
+ * The arena's page: a client, what it draws, and what the player does. The address says [where](./play/address.js), and `?name=NAME` as whom. For tests
+ * and the curious, `window.tickwire` holds the client and the ships as they are drawn, and the document's `data-state` the client's state.
  * @module
  */
 
+import { LOBBY, destinationIn } from "./play/address.js";
 import { Chat } from "./play/chat.js";
 import { Controls } from "./play/controls.js";
 import { Effects } from "./play/effects.js";
 import { Hud } from "./play/hud.js";
 import { Motion } from "./play/motion.js";
+import { token } from "./play/name.js";
+import { Rooms } from "./play/rooms.js";
 import { Scene } from "./play/scene.js";
 import { GESTURES, offerTaunts } from "./play/taunts.js";
+import { Travel } from "./play/travel.js";
 import { Client } from "./tickwire.js";
-
-const NAMES = ["Comet", "Nova", "Quasar", "Pulsar", "Meteor", "Zenith", "Orbit", "Photon", "Aurora", "Eclipse", "Vortex", "Nebula"];
 
 /** Snapshots that are drawn behind the newest, so that there is always one to move towards. */
 const DELAY = 1.6;
@@ -25,21 +27,16 @@ const DRIFT = 0.1;
 /** Lines of chat that wait for a frame; of more, the last ones. */
 const WAITING = 40;
 
-const parameters = new URLSearchParams(location.search);
 const view = /** @type {HTMLCanvasElement} */ (document.getElementById("view"));
 const map = /** @type {HTMLCanvasElement} */ (document.getElementById("map"));
-const watching = parameters.has("spectate");
-const [scene, effects, motion, hud, controls] = [new Scene(view), new Effects(), new Motion(), new Hud(watching), new Controls(view)];
+const [scene, effects, motion, hud, controls] = [new Scene(view), new Effects(), new Motion(), new Hud(), new Controls(view)];
 
-const client = new Client({
-  url: location.origin.replace(/^http/, "ws"),
-  token: token(),
-  target: target(),
-  role: watching ? "spectator" : "player",
-});
-
+const own = token();
+const client = new Client({ url: location.origin.replace(/^http/, "ws"), token: own });
 const chat = new Chat({ say: (text) => client.publish({ text }), opened: () => controls.release() });
-if (!watching) offerTaunts(chat.buttons, (gesture) => void client.tell("Taunt", { gesture }));
+const rooms = new Rooms(client, own, { go: (to) => travel.go(to), opened: () => controls.release() });
+const travel = new Travel(client, { arrived, refused });
+offerTaunts(chat.buttons, (gesture) => client.seat !== null && void client.tell("Taunt", { gesture }));
 
 /** @type {(() => void)[]} Lines of chat that the next frame shows, which knows the pilots and is seen. */
 const lines = [];
@@ -50,36 +47,6 @@ let lastFrame = performance.now();
 let lastInput = 0;
 /** Ticks that are drawn behind the room's. */
 let behind = DELAY;
-
-/** Where the address leads. @returns {import("./tickwire.js").Target} */
-function target() {
-  const [code, room] = ["code", "room"].map((name) => parameters.get(name)?.slice(0, 64));
-  if (code) return { code };
-  return parameters.has("private") ? { create: { private: true } } : { room: room || "lobby" };
-}
-
-/**
- * The token that the URL has behind its `#`, which is sent to no server, or else a development token. It stays the same for this tab, so that a
- * reload keeps the seat.
- */
-function token() {
-  const key = "tickwire token";
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem(key, given);
-    // Whoever copies the address gives no token away.
-    history.replaceState(null, "", location.pathname + location.search);
-    return given;
-  }
-  const kept = sessionStorage.getItem(key);
-  const allowed = parameters.get("name")?.replace(/[^\p{L}\p{N} _-]/gu, "").trim() ?? "";
-  const wanted = [...allowed].slice(0, 24).join("").trim();
-  if (kept && (!wanted || kept.startsWith(`${wanted}.`))) return kept;
-  const name = wanted || `${NAMES[Math.floor(Math.random() * NAMES.length)]} ${Math.floor(Math.random() * 90) + 10}`;
-  const token = `${name}.${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-  sessionStorage.setItem(key, token);
-  return token;
-}
 
 /** @param {number} seat */
 function pilot(seat) {
@@ -97,30 +64,40 @@ function isOwn(member) {
   return member !== null && member.session === client.welcome?.session;
 }
 
+/**
+ * The player is in another room.
+ * @param {import("./tickwire.js").Welcome} welcome
+ * @param {import("./play/address.js").Destination | null} from
+ */
+function arrived({ room, code, seat }, from) {
+  document.documentElement.dataset.role = seat === null ? "spectator" : "player";
+  motion.forget();
+  if (code !== null) chat.note(`A private room: its code is ${code}, and this page's address lets others in`);
+  else if (from) chat.note(`${seat === null ? "Watching" : "Now in"} ${room}`);
+}
+
+/**
+ * The player is not let in, and has to know why.
+ * @param {import("./play/travel.js").Refused} refused
+ */
+function refused({ to, code, message, isBack }) {
+  const trouble = `${code === "CreateRefused" ? "No room was made" : "Not let in"}: ${message}.`;
+  if (isBack || client.state === "playing") return rooms.open(isBack ? `${trouble} You are back where you were.` : trouble);
+  const ways = [{ label: "Try again", act: () => travel.go(to) }];
+  if (code === "RoomNotFound" || code === "TooLong") ways[0] = { label: "To the lobby", act: () => travel.go(LOBBY) };
+  if (code === "RoomFull" && to.role === "player") ways.push({ label: "Watch", act: () => travel.go({ ...to, role: "spectator" }) });
+  hud.notice(trouble, ...ways, { label: "Rooms", act: () => rooms.open() });
+}
+
 client.on("state", (state) => {
   document.documentElement.dataset.state = state;
   if (state === "playing") hud.notice(null);
   if (state === "waiting") hud.notice("Connection lost, trying again…");
+  if (state === "closed") rooms.close();
 });
 
 client.on("close", ({ reason, retry }) => {
   if (!retry) hud.notice(`The match is over for you: ${reason}.`, { label: "Play again", act: () => location.reload() });
-});
-
-client.on("error", ({ code, message }) => {
-  if (client.state !== "joining") return console.warn(code, message);
-  const ways = [{ label: "Try again", act: () => location.reload() }];
-  if (code === "RoomNotFound" && location.search) ways[0] = { label: "To the lobby", act: () => location.assign("/") };
-  if (code === "RoomFull" && !watching) ways.push({ label: "Watch", act: () => (location.search += "&spectate") });
-  hud.notice(`Not let in: ${message}.`, ...ways);
-});
-
-client.on("welcome", ({ code }) => {
-  if (code === null || !parameters.has("private")) return;
-  parameters.delete("private");
-  // A reload comes back, and the address is what others come in by.
-  history.replaceState(null, "", `?code=${encodeURIComponent(code)}`);
-  chat.note(`A private room: its code is ${code}, and this page's address lets others in`);
 });
 
 client.on("message", ({ from, content }) => {
@@ -194,4 +171,5 @@ function play(now) {
 }
 
 Object.assign(window, { tickwire: { client, ships: () => ships } });
+travel.go(destinationIn(location.search));
 requestAnimationFrame(frame);

@@ -40,27 +40,20 @@
  * @module
  */
 
-import { WireError } from "./bytes.js";
-import { Channels } from "./client/channels.js";
-import { Connection } from "./client/connection.js";
 import { Destination } from "./client/destination.js";
-import { Errands } from "./client/errands.js";
-import { Listings } from "./client/listings.js";
-import { Match } from "./client/match.js";
-import * as messages from "./messages.js";
-import { at, named, readRecord, writeRecord } from "./schema.js";
+import { Events } from "./client/events.js";
+import { Session } from "./client/session.js";
 
 export { Refusal } from "./client/answers.js";
 export { Replica } from "./snapshot.js";
 
 /** @typedef {import("./messages/server.js").Welcome} Welcome */
-/** @typedef {import("./messages/server.js").ServerMessage} ServerMessage */
 /** @typedef {import("./messages/rooms.js").Target} Target */
 /** @typedef {import("./messages/rooms.js").Role} Role */
 /** @typedef {import("./messages/rooms.js").Scope} Scope */
 /** @typedef {import("./messages/rooms.js").Wanted} Wanted */
 /** @typedef {import("./messages/client.js").Resume} Resume */
-/** @typedef {"connecting" | "authenticating" | "lobby" | "joining" | "playing" | "waiting" | "closed"} State */
+/** @typedef {import("./client/session.js").State} State */
 /**
  * @typedef {object} Options
  * @property {string} url Such as `ws://127.0.0.1:7777`.
@@ -75,42 +68,15 @@ export { Replica } from "./snapshot.js";
  */
 
 export class Client {
-  /** @type {State} */
-  state = "connecting";
-  /** @type {number | null} The seat of the room's host. */
-  host = null;
-
-  #token;
-  /** @type {Map<string, Set<(value: any) => void>>} */
-  #handlers = new Map();
-  #connection;
-  #match;
-  #errands;
-  #channels;
-  #listings;
-  #destination;
-  /** Until a room that was refused for now is asked for again. */
-  #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+  #events = new Events();
+  #session;
 
   /** @param {Options} options */
   constructor(options) {
     const { url, token, WebSocket = globalThis.WebSocket, now = () => performance.now(), random = Math.random } = options;
-    this.#token = token;
     const { room, target = room === undefined ? null : { room }, role = "player", resume = null } = options;
-    this.#destination = new Destination(target, role, resume);
-    const send = (/** @type {Uint8Array} */ bytes) => this.#send(bytes);
-    this.#match = new Match(send, now);
-    this.#errands = new Errands(send, random);
-    this.#channels = new Channels(send);
-    this.#listings = new Listings(send, (rooms) => this.#emit("rooms", rooms));
-    this.#connection = new Connection({ url, WebSocket, now, random }, {
-      connecting: () => this.#enter("connecting"),
-      opened: () => this.#opened(),
-      heard: (message) => this.#handle(message),
-      beat: () => this.#beat(),
-      lost: (close) => this.#lost(close),
-      malformed: (message) => this.#emit("error", { code: "Malformed", message, retryMs: null }),
-    });
+    const destination = new Destination(target, role, resume);
+    this.#session = new Session({ url, token, WebSocket, now, random }, destination, (name, value) => this.#events.emit(name, value));
   }
 
   /**
@@ -119,24 +85,32 @@ export class Client {
    * @param {(value: any) => void} handler
    */
   on(name, handler) {
-    const handlers = this.#handlers.get(name) ?? new Set();
-    this.#handlers.set(name, handlers.add(handler));
-    return () => handlers.delete(handler);
+    return this.#events.on(name, handler);
+  }
+
+  /** @type {State} */
+  get state() {
+    return this.#session.state;
+  }
+
+  /** The seat of the room's host. @type {number | null} */
+  get host() {
+    return this.#session.host;
   }
 
   /** The room's last welcome; null before the first. */
   get welcome() {
-    return this.#match.welcome;
+    return this.#session.match.welcome;
   }
 
   /** The room's state; empty before the first snapshot. */
   get replica() {
-    return this.#match.replica;
+    return this.#session.match.replica;
   }
 
   /** What was counted since the client was made. */
   get stats() {
-    return { ...this.#match.stats, bytes: this.#connection.bytes };
+    return { ...this.#session.match.stats, bytes: this.#session.bytes };
   }
 
   /** The player's seat; null outside a room, and for a spectator. */
@@ -146,17 +120,17 @@ export class Client {
 
   /** What takes the seat up again for another client of the same player, such as the page's next; null without a seat. @type {Resume | null} */
   get resume() {
-    return this.#destination.resume;
+    return this.#session.resume;
   }
 
   /** Milliseconds of the last probe's round trip, or null. */
   get roundTripMs() {
-    return this.#match.clock.roundTripMs;
+    return this.#session.match.clock.roundTripMs;
   }
 
   /** The room's tick now, with its fraction: an estimate from probes, the last snapshot's before the first. */
   serverTick() {
-    return this.#match.tick();
+    return this.#session.match.tick();
   }
 
   /**
@@ -166,7 +140,7 @@ export class Client {
    *   four inputs for one tick.
    */
   send(input) {
-    return this.state === "playing" ? this.#match.play(input) : null;
+    return this.state === "playing" ? this.#session.match.play(input) : null;
   }
 
   /**
@@ -177,7 +151,7 @@ export class Client {
    * @returns Who hears it; the first 256.
    */
   subscribe(channel, { scope = "room" } = {}) {
-    return this.#channels.subscribe(scope, channel);
+    return this.#session.channels.subscribe(scope, channel);
   }
 
   /**
@@ -185,7 +159,7 @@ export class Client {
    * @param {{ scope?: Scope }} [options]
    */
   unsubscribe(channel, { scope = "room" } = {}) {
-    return this.#channels.unsubscribe(scope, channel);
+    return this.#session.channels.unsubscribe(scope, channel);
   }
 
   /**
@@ -195,9 +169,8 @@ export class Client {
    * @param {{ channel?: string, scope?: Scope, to?: number[] | "host" }} [options]
    * @returns {Promise<void>}
    */
-  publish(content, { channel = messages.DEFAULT_CHANNEL, scope = "room", to } = {}) {
-    if (to === undefined) return this.#errands.run(scope, (id) => messages.publish(id, { scope, channel, to: null }, content));
-    return this.#errands.run("room", (id) => messages.publish(id, { scope: "room", channel: null, to }, content));
+  publish(content, options = {}) {
+    return this.#session.talk.publish(content, options);
   }
 
   /**
@@ -208,10 +181,7 @@ export class Client {
    * @returns {Promise<void>}
    */
   tell(name, fields = {}) {
-    return this.#errands.run("room", (id) => {
-      const { index, found } = named("message", this.replica.schema.messages, name, (shape) => shape);
-      return messages.tell(id, index, writeRecord(found, fields));
-    });
+    return this.#session.talk.tell(name, fields);
   }
 
   /**
@@ -222,15 +192,12 @@ export class Client {
    * @returns {Promise<Record<string, import("./schema.js").Value>>}
    */
   request(name, fields = {}) {
-    return this.#errands.run("room", (id) => {
-      const { index, found } = named("request", this.replica.schema.requests, name, ({ request }) => request);
-      return messages.request(id, index, writeRecord(found.request, fields));
-    });
+    return this.#session.talk.request(name, fields);
   }
 
   /** The relay's rooms that are open to all, of a kind and with labels if that is said. @param {Wanted} [wanted] */
   listRooms(wanted = {}) {
-    return this.#listings.list(wanted);
+    return this.#session.listings.list(wanted);
   }
 
   /**
@@ -238,7 +205,7 @@ export class Client {
    * @param {Wanted} [wanted]
    */
   watchRooms(wanted = {}) {
-    return this.#listings.watch(wanted);
+    return this.#session.listings.watch(wanted);
   }
 
   /**
@@ -247,194 +214,16 @@ export class Client {
    * @param {{ role?: Role }} [options]
    */
   join(target, { role = "player" } = {}) {
-    if (this.state === "closed") return;
-    const destination = new Destination(target, role, null);
-    clearTimeout(this.#retry);
-    this.#giveUp();
-    if (this.welcome) this.#channels.leave();
-    this.#errands.leave();
-    this.#destination = destination;
-    this.host = null;
-    this.#match.leave();
-    if (this.#isUp) this.#ask();
+    if (this.state !== "closed") this.#session.join(new Destination(target, role, null));
   }
 
   /** Gives the seat up, or the wait for one, and closes. */
   leave() {
-    this.#giveUp();
-    this.close();
+    this.#session.leave();
   }
 
   /** Closes for good; the seat is held for a while unless the player left. */
   close() {
-    this.#connection.close();
-    this.#end();
+    this.#session.close();
   }
-
-  /** Leaves the room, or ends the wait for one. */
-  #giveUp() {
-    if (this.#destination.isAwaited || this.state === "playing") this.#send(messages.leave());
-  }
-
-  /** Whether the relay has accepted the token and listens. */
-  get #isUp() {
-    return this.state === "lobby" || this.state === "joining" || this.state === "playing";
-  }
-
-  #opened() {
-    this.#send(messages.auth(this.#token));
-    this.#enter("authenticating");
-  }
-
-  /** @param {ServerMessage} message */
-  #handle(message) {
-    // What a room said before it heard that the client has left is not of the next one.
-    if (this.state !== "playing" && isOfRoom(message)) return;
-    const { type, ...value } = message;
-    switch (message.type) {
-      case "accepted":
-        return this.#accepted();
-      case "welcome":
-        return this.#welcomed(message.welcome);
-      case "snapshot":
-        if (this.#match.snapshot(message.body)) this.#emit("snapshot", { tick: this.replica.tick });
-        return;
-      case "event": {
-        const shape = at("event", this.replica.schema.events, message.event);
-        const value = readRecord(shape, message.record);
-        if (this.#destination.count(message.number)) this.#emit("event", { tick: message.tick, name: shape.name, value });
-        return;
-      }
-      case "message": {
-        const { received } = this.#destination;
-        const isNew = message.channel === null ? message.number > received : this.#channels.hear(message, received);
-        if (message.scope === "room") this.#destination.count(message.number);
-        if (isNew) this.#emit("message", value);
-        return;
-      }
-      case "reply": {
-        const { reply } = at("request", this.replica.schema.requests, message.request);
-        this.#errands.answered(message.id, readRecord(reply, message.record));
-        return void this.#destination.count(message.number);
-      }
-      case "acked":
-        return this.#errands.answered(message.id, undefined);
-      case "subscribed":
-        this.#channels.subscribed(message);
-        return this.#emit("subscribed", value);
-      case "unsubscribed":
-        this.#channels.unsubscribed(message);
-        return this.#emit("unsubscribed", value);
-      case "presence":
-        return this.#emit("presence", value);
-      case "rooms":
-        return this.#listings.take(message);
-      case "host":
-        this.host = message.host;
-        return this.#emit("host", message.host);
-      case "error":
-        return this.#refused(message);
-      case "probe":
-        return this.#send(messages.probeReply(message.nonce, this.replica.tick));
-      case "probeReply":
-        return this.#match.clock.take(message, this.state === "playing" && this.welcome ? this.welcome.tickRate : null);
-    }
-  }
-
-  #accepted() {
-    this.#channels.accept();
-    this.#errands.open("relay");
-    this.#listings.accept();
-    this.#ask();
-  }
-
-  /** Asks for the room, if there is one to ask for. */
-  #ask() {
-    const join = this.#destination.ask();
-    if (!join) return this.#enter("lobby");
-    this.#send(join);
-    this.#enter("joining");
-  }
-
-  /** @param {Welcome} welcome */
-  #welcomed(welcome) {
-    const { received } = this.#destination;
-    const { resumed, same } = this.#destination.reach(welcome);
-    this.host = welcome.host;
-    this.#connection.reached();
-    this.#match.enter(welcome, resumed);
-    this.#channels.enter(resumed, same);
-    if (!resumed) this.#errands.leave();
-    this.#errands.open("room");
-    this.#enter("playing");
-    this.#emit("welcome", welcome);
-    if (welcome.lost) this.#emit("lost", { received });
-  }
-
-  /** @param {import("./messages/server.js").ErrorReply} error */
-  #refused(error) {
-    const { code, message, retryMs } = error;
-    if (this.#errands.refused(error)) return;
-    if (this.#destination.isAwaited) {
-      if (this.#destination.refuse(code)) return this.#ask();
-      if (retryMs !== null) this.#retry = setTimeout(() => this.#ask(), retryMs);
-    }
-    if (code === "NoChannel" || (code === "Forbidden" && this.state === "playing")) {
-      if (this.#channels.refused(error)) return;
-    }
-    this.#emit("error", { code, message, retryMs });
-  }
-
-  /** @param {{ code: number, reason: string, retry: boolean }} close */
-  #lost(close) {
-    this.#shut();
-    if (close.retry) this.#enter("waiting");
-    else this.#end();
-    this.#emit("close", close);
-  }
-
-  /** A second has passed. */
-  #beat() {
-    if (!this.#isUp) return;
-    for (const part of [this.#match, this.#channels, this.#errands, this.#listings]) part.beat();
-  }
-
-  /** Nothing is heard or said until the next connection. */
-  #shut() {
-    clearTimeout(this.#retry);
-    for (const part of [this.#destination, this.#channels, this.#errands, this.#listings, this.#match.clock]) part.shut();
-  }
-
-  /** Nothing comes any more. */
-  #end() {
-    this.#shut();
-    for (const part of [this.#channels, this.#errands, this.#listings]) part.close();
-    this.#enter("closed");
-  }
-
-  /** @param {Uint8Array} bytes */
-  #send(bytes) {
-    this.#connection.send(bytes);
-  }
-
-  /** @param {State} state */
-  #enter(state) {
-    if (this.state === state) return;
-    this.state = state;
-    this.#emit("state", state);
-  }
-
-  /**
-   * @param {string} name
-   * @param {unknown} value
-   */
-  #emit(name, value) {
-    this.#handlers.get(name)?.forEach((handler) => handler(value));
-  }
-}
-
-/** Whether only who is in a room hears this. @param {ServerMessage} message */
-function isOfRoom(message) {
-  if ("scope" in message) return message.scope === "room";
-  return message.type === "snapshot" || message.type === "event" || message.type === "reply" || message.type === "host";
 }

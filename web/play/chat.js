@@ -3,6 +3,8 @@
  * @module
  */
 
+import { element } from "./page.js";
+
 /** Lines that are kept, and of them those that say who came and went. */
 const KEPT = 40;
 const NOTES = 3;
@@ -12,13 +14,6 @@ const FRESH = 12_000;
 
 /** Characters of a line. */
 const LONGEST = 200;
-
-/** @template {HTMLElement} T @param {string} id @param {new () => T} kind */
-function element(id, kind) {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`the page lacks #${id}`);
-  return found;
-}
 
 export class Chat {
   /** Where buttons beside the line go. */

@@ -3,30 +3,23 @@
  * @module
  */
 
+import { element } from "./page.js";
+
 /** @typedef {import("../tickwire.js").Client} Client */
 /** @typedef {import("./scene.js").Ship} Ship */
 
 const SHOWN = 8;
 
-/** @param {string} id */
-function element(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page lacks #${id}`);
-  return found;
-}
-
 export class Hud {
-  #scores = element("scores");
-  #feed = element("feed");
-  #health = element("health");
-  #notice = element("notice");
+  #scores = element("scores", HTMLElement);
+  #feed = element("feed", HTMLElement);
+  #health = element("health", HTMLElement);
+  #notice = element("notice", HTMLElement);
   #frames = 0;
   #last = { at: 0, bytes: 0, frames: 0 };
 
-  /** @param {boolean} watching Whether the player only watches. */
-  constructor(watching) {
-    if (watching) Object.assign(element("hint"), { className: "plain", textContent: "watching the best pilot" });
-    setTimeout(() => element("hint").classList.add("gone"), 9000);
+  constructor() {
+    setTimeout(() => element("hint", HTMLElement).classList.add("gone"), 9000);
     addEventListener("keydown", ({ code }) => {
       if (code === "Backquote") this.#health.hidden = !this.#health.hidden;
     });

@@ -31,6 +31,11 @@ export class Motion {
     if (this.#snapshots.length > KEPT) this.#snapshots.shift();
   }
 
+  /** Forgets the room. */
+  forget() {
+    this.#snapshots = [];
+  }
+
   /** The most ticks from one snapshot to the next, of those kept: more than usual for a page that is behind. 1 before the second. */
   get gap() {
     const gaps = this.#snapshots.slice(1).map(({ tick }, index) => tick - this.#snapshots[index].tick);
