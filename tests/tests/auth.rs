@@ -64,12 +64,17 @@ async fn it_leads_nowhere_else_however_one_asks() {
         Target::Code("AAAAAA".into()),
         Target::Queue(Queueing { players: 2, ..Queueing::default() }),
     ] {
+        // Whether a code is another room's, who guesses one shall not learn.
+        let (refused, status) = match target {
+            Target::Code(_) => (ErrorCode::RoomNotFound, 404),
+            _ => (ErrorCode::Forbidden, 403),
+        };
         let mut ada = host.raw().await;
         ada.auth(&token).await;
         ada.join_to(target.clone(), Role::Player, None).await;
-        assert_eq!(ada.error().await, ErrorCode::Forbidden, "{target:?}");
+        assert_eq!(ada.error().await, refused, "{target:?}");
         let target = serde_json::to_value(&target).expect("a target is JSON");
-        assert_eq!(find_place(host.addr, &token, target.clone()).await.status, 403, "{target}");
+        assert_eq!(find_place(host.addr, &token, target.clone()).await.status, status, "{target}");
     }
     host.raw().await.enter(&token).await;
     host.stop().await;
