@@ -21,6 +21,7 @@ pub fn client() -> Vec<Page> {
         "client/connection.js",
         "client/destination.js",
         "client/errands.js",
+        "client/ids.js",
         "client/listings.js",
         "client/match.js",
         "close.js",

@@ -16,7 +16,7 @@
  *
  * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows: into the
  * room that it was in, to its seat if that is still held, and if the room is gone, to where it went at first. A room that is refused for now is
- * asked for again when the relay says. What it hears, it hears again after that; what it said is sent again until it is answered. Handlers that
+ * asked for again when the relay says, and so is a channel, or a list of rooms. What it hears, it hears again after that; what it said is sent again until it is answered. Handlers that
  * are attached right after it was made miss nothing. Events:
  *
  * | name | value | when |
@@ -45,6 +45,7 @@ import { Channels } from "./client/channels.js";
 import { Connection } from "./client/connection.js";
 import { Destination } from "./client/destination.js";
 import { Errands } from "./client/errands.js";
+import { ids } from "./client/ids.js";
 import { Listings } from "./client/listings.js";
 import { Match } from "./client/match.js";
 import * as messages from "./messages.js";
@@ -89,6 +90,7 @@ export class Client {
   #channels;
   #listings;
   #destination;
+  #nextId;
   /** Until a room that was refused for now is asked for again. */
   #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
 
@@ -100,9 +102,10 @@ export class Client {
     this.#destination = new Destination(target, role, resume);
     const send = (/** @type {Uint8Array} */ bytes) => this.#send(bytes);
     this.#match = new Match(send, now);
-    this.#errands = new Errands(send, random);
-    this.#channels = new Channels(send);
-    this.#listings = new Listings(send, (rooms) => this.#emit("rooms", rooms));
+    this.#nextId = ids(random);
+    this.#errands = new Errands(send, this.#nextId);
+    this.#channels = new Channels(send, this.#nextId);
+    this.#listings = new Listings(send, this.#nextId, (rooms) => this.#emit("rooms", rooms));
     this.#connection = new Connection({ url, WebSocket, now, random }, {
       connecting: () => this.#enter("connecting"),
       opened: () => this.#opened(),
@@ -290,12 +293,14 @@ export class Client {
   #handle(message) {
     // What a room said before it heard that the client has left is not of the next one.
     if (this.state !== "playing" && isOfRoom(message)) return;
-    const { type, ...value } = message;
+    const { type, id, ...value } = /** @type {{ type: string, id?: unknown }} */ (message);
     switch (message.type) {
       case "accepted":
         return this.#accepted();
       case "welcome":
-        return this.#welcomed(message.welcome);
+        // The one of a room that was given up before it came is of no use.
+        if (this.#destination.awaits(message.id)) this.#welcomed(message.welcome);
+        return;
       case "snapshot":
         if (this.#match.snapshot(message.body)) this.#emit("snapshot", { tick: this.replica.tick });
         return;
@@ -350,7 +355,7 @@ export class Client {
 
   /** Asks for the room, if there is one to ask for. */
   #ask() {
-    const join = this.#destination.ask();
+    const join = this.#destination.ask(this.#nextId());
     if (!join) return this.#enter("lobby");
     this.#send(join);
     this.#enter("joining");
@@ -373,14 +378,14 @@ export class Client {
 
   /** @param {import("./messages/server.js").ErrorReply} error */
   #refused(error) {
-    const { code, message, retryMs } = error;
-    if (this.#errands.refused(error)) return;
-    if (this.#destination.isAwaited) {
+    const { code, message, retryMs, id } = error;
+    if ([this.#errands, this.#channels, this.#listings].some((part) => part.refused(error))) return;
+    if (this.#destination.awaits(id)) {
       if (this.#destination.refuse(code)) return this.#ask();
       if (retryMs !== null) this.#retry = setTimeout(() => this.#ask(), retryMs);
-    }
-    if (code === "NoChannel" || (code === "Forbidden" && this.state === "playing")) {
-      if (this.#channels.refused(error)) return;
+    } else if (id !== null) {
+      // Nobody waits for it any more.
+      return;
     }
     this.#emit("error", { code, message, retryMs });
   }
