@@ -22,6 +22,7 @@ pub fn client() -> Vec<Page> {
         "client/destination.js",
         "client/errands.js",
         "client/events.js",
+        "client/ids.js",
         "client/listings.js",
         "client/match.js",
         "client/session.js",

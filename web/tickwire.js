@@ -16,7 +16,7 @@
  *
  * It connects at once, and again after a lost connection (full jitter from 100 ms to 5 s) for as long as the close code allows: into the
  * room that it was in, to its seat if that is still held, and if the room is gone, to where it went at first. A room that is refused for now is
- * asked for again when the relay says. What it hears, it hears again after that; what it said is sent again until it is answered. Handlers that
+ * asked for again when the relay says, and so is a channel, or a list of rooms. What it hears, it hears again after that; what it said is sent again until it is answered. Handlers that
  * are attached right after it was made miss nothing. Events:
  *
  * | name | value | when |

@@ -170,23 +170,24 @@ impl Client {
 
     /// Hears a channel from now on, and after every reconnection. [`Update::Subscribed`] says that it is so; what the channel still has
     /// comes after it, but what has come before only if the channel began anew. A room's default channel is heard without asking.
+    /// [`Update::Refused`] with the same id says that it is not to be had, and it is wished for no more, or that it has to wait.
     ///
     /// # Errors
     /// [`TalkError::Invalid`].
-    pub async fn subscribe(&mut self, scope: Scope, channel: impl Into<String>) -> Result<(), TalkError> {
-        self.session.subscribe(scope, channel.into())?;
+    pub async fn subscribe(&mut self, scope: Scope, channel: impl Into<String>) -> Result<MessageId, TalkError> {
+        let id = self.session.subscribe(scope, channel.into())?;
         self.flush().await;
-        Ok(())
+        Ok(id)
     }
 
-    /// Hears a channel no more.
+    /// Hears a channel no more; answered by [`Update::Unsubscribed`], or by [`Update::Refused`] if it was not heard.
     ///
     /// # Errors
     /// [`TalkError::Invalid`].
-    pub async fn unsubscribe(&mut self, scope: Scope, channel: impl Into<String>) -> Result<(), TalkError> {
-        self.session.unsubscribe(scope, channel.into())?;
+    pub async fn unsubscribe(&mut self, scope: Scope, channel: impl Into<String>) -> Result<MessageId, TalkError> {
+        let id = self.session.unsubscribe(scope, channel.into())?;
         self.flush().await;
-        Ok(())
+        Ok(id)
     }
 
     /// Says something to others, who hear an [`Update::Message`]. It is said when the relay listens, and again after every reconnection until
@@ -225,10 +226,10 @@ impl Client {
     ///
     /// # Errors
     /// [`TalkError::Invalid`].
-    pub async fn list_rooms(&mut self, wanted: Wanted, live: bool) -> Result<(), TalkError> {
-        self.session.list_rooms(wanted, live)?;
+    pub async fn list_rooms(&mut self, wanted: Wanted, live: bool) -> Result<MessageId, TalkError> {
+        let id = self.session.list_rooms(wanted, live)?;
         self.flush().await;
-        Ok(())
+        Ok(id)
     }
 
     /// Gives the seat up and closes in good order.

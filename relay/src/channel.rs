@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tickwire_protocol::{MAX_MEMBERS, Member, Message, Presence, Scope, Subscribed};
+use tickwire_protocol::{MAX_MEMBERS, Member, Message, MessageId, Presence, Scope, Subscribed};
 
 /// What a channel keeps for those who come later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +73,12 @@ impl<K: Ord + Copy> Channel<K> {
         self.members.keys().copied()
     }
 
-    /// What a new member is told.
-    pub(crate) fn subscribed(&self) -> Subscribed {
+    /// What a new member is told, in answer to the message of this id.
+    pub(crate) fn subscribed(&self, id: Option<MessageId>) -> Subscribed {
         let here = || self.members.values().filter_map(|heard| heard.member.as_ref());
         let (scope, channel) = (self.scope, self.name.clone());
         Subscribed {
+            id,
             scope,
             channel,
             members: here().take(MAX_MEMBERS).cloned().collect(),
@@ -139,11 +140,11 @@ mod tests {
         assert_eq!(here(channel.add(1, member(2))), [(1, false), (2, true)], "by another session");
         assert!(channel.miss(1).is_some_and(|told| !told.here));
         assert!(channel.miss(1).is_none());
-        assert_eq!((channel.subscribed().count, channel.members().len()), (0, 1));
+        assert_eq!((channel.subscribed(None).count, channel.members().len()), (0, 1));
         assert_eq!(here(channel.add(1, member(7))), [(7, true)], "it is back");
         (2..=MAX_MEMBERS as u64).for_each(|session| assert_eq!(channel.add(session, member(session)).len(), 1));
         assert_eq!(here(channel.add(1000, member(1000))), [], "they are a crowd");
-        let told = channel.subscribed();
+        let told = channel.subscribed(None);
         assert_eq!((told.members.len(), told.count), (MAX_MEMBERS, MAX_MEMBERS as u32 + 1));
     }
 }

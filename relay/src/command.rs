@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use tickwire_protocol::{
-    CloseCode, Content, ErrorReply, Input, MessageId, Publish, Request, Resume, Role, Schema, SeatId, Tell,
+    CloseCode, Content, ErrorReply, Input, MessageId, Publish, Request, Resume, Role, Schema, SeatId, Subscribe, Tell,
+    Unsubscribe,
 };
 use tickwire_sim::{AnySim, Player};
 use tokio::sync::oneshot;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
 /// A player who wants in.
 #[derive(Debug)]
 pub(crate) struct JoinRequest {
+    pub(crate) id: Option<MessageId>,
     pub(crate) player: Player,
     pub(crate) role: Role,
     pub(crate) resume: Option<Resume>,
@@ -53,10 +55,10 @@ pub(crate) struct JoinRequest {
 /// What a session can say in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Saying {
-    /// It wants to hear a channel, from after this number on.
-    Subscribe { channel: String, after: Option<u32> },
+    /// It wants to hear a channel.
+    Subscribe(Subscribe),
     /// It wants to hear it no more.
-    Unsubscribe { channel: String },
+    Unsubscribe(Unsubscribe),
     /// It says something to others.
     Publish(Publish),
     /// It has all messages up to this number.
@@ -71,10 +73,20 @@ impl Saying {
     /// The message's id, if it has one.
     pub(crate) fn id(&self) -> Option<&MessageId> {
         match self {
-            Self::Publish(publish) => publish.id.as_ref(),
-            Self::Tell(tell) => tell.id.as_ref(),
+            Self::Subscribe(Subscribe { id, .. })
+            | Self::Unsubscribe(Unsubscribe { id, .. })
+            | Self::Publish(Publish { id, .. })
+            | Self::Tell(Tell { id, .. }) => id.as_ref(),
             Self::Request(request) => Some(&request.id),
-            _ => None,
+            Self::Ack { .. } => None,
+        }
+    }
+
+    /// The id by which it is known again and taken once; none of what may be said as often as one likes.
+    pub(crate) fn once(&self) -> Option<&MessageId> {
+        match self {
+            Self::Subscribe(_) | Self::Unsubscribe(_) | Self::Ack { .. } => None,
+            Self::Publish(_) | Self::Tell(_) | Self::Request(_) => self.id(),
         }
     }
 }

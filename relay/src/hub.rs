@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_protocol::{
     Acked, Address, Content, DEFAULT_CHANNEL, ErrorCode, ErrorReply, Member, Message, MessageId, Presence, Publish,
-    Scope, ServerMessage, Subscribed, Unsubscribed,
+    Scope, ServerMessage, Subscribe, Unsubscribe, Unsubscribed,
 };
 use tickwire_sim::Player;
 
@@ -107,16 +107,21 @@ impl Hub {
     }
 
     /// The session hears a channel from now on.
-    pub(crate) fn subscribe(&self, now: Instant, speaker: Speaker<'_>, name: &str, after: Option<u32>) {
-        let mut state = self.state(now);
+    pub(crate) fn subscribe(
+        &self,
+        now: Instant,
+        speaker: Speaker<'_>,
+        Subscribe { id, channel, after, .. }: Subscribe,
+    ) {
+        let (mut state, name) = (self.state(now), channel);
         let admitted =
-            state.budget.spread(now, 0).and_then(|()| state.check_subscription(&self.terms, speaker.session, name));
+            state.budget.spread(now, 0).and_then(|()| state.check_subscription(&self.terms, speaker.session, &name));
         if let Err(refusal) = admitted {
-            return self.refuse(now, speaker, refusal);
+            return self.refuse(now, speaker, refusal.of(id));
         }
-        state.open(now, name, self.terms.history);
+        state.open(now, &name, self.terms.history);
         let State { topics, listeners, .. } = &mut *state;
-        let Some(Topic { channel, number, idle_since }) = topics.get_mut(name) else { return };
+        let Some(Topic { channel, number, idle_since }) = topics.get_mut(&name) else { return };
         *idle_since = None;
         let is_new = !channel.has(speaker.session);
         let told = channel.add(speaker.session, speaker.member());
@@ -126,7 +131,7 @@ impl Hub {
             subscriptions: 0,
         });
         listener.subscriptions += usize::from(is_new);
-        let mut answer = vec![ServerMessage::Subscribed(Subscribed { scope: Scope::Relay, ..channel.subscribed() })];
+        let mut answer = vec![ServerMessage::Subscribed(channel.subscribed(id))];
         if is_new {
             // A number that was not given yet is of another relay.
             let after = after.filter(|after| after <= number).unwrap_or(0);
@@ -137,14 +142,14 @@ impl Hub {
     }
 
     /// … no more.
-    pub(crate) fn unsubscribe(&self, now: Instant, speaker: Speaker<'_>, name: String) {
+    pub(crate) fn unsubscribe(&self, now: Instant, speaker: Speaker<'_>, Unsubscribe { id, channel, .. }: Unsubscribe) {
         let mut state = self.state(now);
-        if state.topics.get(&name).is_none_or(|topic| !topic.channel.has(speaker.session)) {
+        if state.topics.get(&channel).is_none_or(|topic| !topic.channel.has(speaker.session)) {
             let refusal = ErrorReply::new(ErrorCode::NoChannel, "the channel is not subscribed to");
-            return self.refuse(now, speaker, refusal);
+            return self.refuse(now, speaker, refusal.of(id));
         }
-        let told = state.remove(now, speaker.session, &name);
-        let answer = ServerMessage::Unsubscribed(Unsubscribed { scope: Scope::Relay, channel: name });
+        let told = state.remove(now, speaker.session, &channel);
+        let answer = ServerMessage::Unsubscribed(Unsubscribed { id, scope: Scope::Relay, channel });
         self.send(now, speaker.form, speaker.outbox, [&answer]);
         self.tell(now, &state, speaker.session, told);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tickwire_protocol::{Input, Resume, Role, Tick};
+use tickwire_protocol::{Input, Join, Role, Tick};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
@@ -47,15 +47,17 @@ impl Place {
     pub(crate) fn ask(
         room: RoomHandle,
         player: Player,
-        (role, resume): (Role, Option<Resume>),
+        join: &Join,
         (session, form, outbox): (SessionId, Form, &Arc<Outbox>),
         parting: Parting,
     ) -> (Self, oneshot::Receiver<JoinReply>) {
         let stay = outbox.enter(room.info.tick_rate, room.info.snapshot_every);
         let link = Link { session, form, stay, outbox: outbox.clone() };
         let (reply, answer) = oneshot::channel();
-        let asking = (role == Role::Player && resume.is_none()).then(|| Asking::of(&room.info));
-        room.send(Command::Join(Box::new(JoinRequest { player, role, resume, link, reply, asking })));
+        let Join { id, role, resume, .. } = join;
+        let asking = (*role == Role::Player && resume.is_none()).then(|| Asking::of(&room.info));
+        let (id, role, resume) = (id.clone(), *role, *resume);
+        room.send(Command::Join(Box::new(JoinRequest { id, player, role, resume, link, reply, asking })));
         (Self { room, role, session, outbox: outbox.clone(), waiting: Arc::default(), parting }, answer)
     }
 

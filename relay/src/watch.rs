@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
-use tickwire_protocol::{RoomList, RoomListing, Wanted};
+use tickwire_protocol::{ListRooms, MessageId, RoomList, RoomListing, Wanted};
 
 /// Bytes of rooms that are told of, about: a list must fit beside what else waits for a session. Who looks for others asks for their labels.
 const MAX_TOLD: usize = 48 * 1024;
@@ -15,6 +15,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A session that wants to know of the rooms, and of changes.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    /// Of the message that asked for it.
+    id: Option<MessageId>,
     wanted: Wanted,
     /// By name, as hashes: they are many.
     told: BTreeMap<String, u64>,
@@ -23,10 +25,12 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// The rooms that are wanted, and the watch for changes.
-    pub(crate) fn begin(now: Instant, wanted: Wanted, list: &[RoomListing]) -> (RoomList, Self) {
+    pub(crate) fn begin(now: Instant, asked: ListRooms, list: &[RoomListing]) -> (RoomList, Self) {
+        let ListRooms { id, wanted, .. } = asked;
         let rooms: Vec<RoomListing> = those_of(&wanted, list).cloned().collect();
         let told = rooms.iter().map(|room| (room.name.clone(), hash(room))).collect();
-        (RoomList { whole: true, rooms, gone: Vec::new() }, Self { wanted, told, next: now + LOOK_EVERY })
+        let list = RoomList { id: id.clone(), whole: true, rooms, gone: Vec::new() };
+        (list, Self { id, wanted, told, next: now + LOOK_EVERY })
     }
 
     /// When to call [`Watch::look`].
@@ -37,14 +41,14 @@ impl Watch {
     /// What has changed, if anything has.
     pub(crate) fn look(&mut self, now: Instant, list: &[RoomListing]) -> Option<RoomList> {
         self.next = now + LOOK_EVERY;
-        let Self { wanted, told, .. } = self;
+        let Self { id, wanted, told, .. } = self;
         let now: BTreeMap<&str, &RoomListing> = those_of(wanted, list).map(|room| (&*room.name, room)).collect();
         let gone: Vec<String> = told.keys().filter(|name| !now.contains_key(name.as_str())).cloned().collect();
         told.retain(|name, _| !gone.contains(name));
         let is_news = |room: &&RoomListing| told.get(&room.name) != Some(&hash(room));
         let rooms: Vec<RoomListing> = now.into_values().filter(is_news).cloned().collect();
         told.extend(rooms.iter().map(|room| (room.name.clone(), hash(room))));
-        (!rooms.is_empty() || !gone.is_empty()).then_some(RoomList { whole: false, rooms, gone })
+        (!rooms.is_empty() || !gone.is_empty()).then(|| RoomList { id: id.clone(), whole: false, rooms, gone })
     }
 }
 
@@ -88,13 +92,15 @@ mod tests {
     fn only_what_has_changed_is_told() {
         let now = Instant::now();
         let wanted = Wanted { kind: Some("duel".into()), ..Wanted::default() };
-        let (first, mut watch) = Watch::begin(now, wanted, &[room("a", "duel", 1), room("b", "ffa", 1)]);
-        assert_eq!(first.rooms, [room("a", "duel", 1)]);
+        let asked = ListRooms { id: Some("l1".into()), wanted, live: true };
+        let (first, mut watch) = Watch::begin(now, asked, &[room("a", "duel", 1), room("b", "ffa", 1)]);
+        assert_eq!((first.id.as_deref(), first.rooms), (Some("l1"), vec![room("a", "duel", 1)]));
         assert_eq!(watch.look(now, &[room("a", "duel", 1), room("b", "ffa", 2)]), None);
         let told = watch.look(now, &[room("a", "duel", 2), room("b", "ffa", 2), room("c", "duel", 0)]);
         assert_eq!(told.map(|told| told.rooms), Some(vec![room("a", "duel", 2), room("c", "duel", 0)]));
         let told = watch.look(now, &[room("c", "duel", 0)]);
-        assert_eq!(told.map(|told| (told.rooms, told.gone)), Some((vec![], vec!["a".to_owned()])));
+        let told = told.map(|told| (told.id, told.rooms, told.gone));
+        assert_eq!(told, Some((Some("l1".into()), vec![], vec!["a".to_owned()])));
         assert_eq!(watch.look(now, &[room("c", "duel", 0)]), None);
     }
 }

@@ -37,7 +37,7 @@ pub fn words(text: &str) -> Content {
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// Asks for a place.
     pub async fn join_to(&mut self, target: Target, role: Role, resume: Option<Resume>) {
-        self.say(ClientMessage::Join(Join { target, role, resume })).await;
+        self.say(ClientMessage::Join(Join { id: None, target, role, resume })).await;
     }
 
     /// Gets in, as a player.
@@ -68,12 +68,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 
     /// Wants to hear a channel, what was said after a number included.
     pub async fn ask_for(&mut self, scope: Scope, channel: &str, after: Option<u32>) {
-        self.say(ClientMessage::Subscribe(Subscribe { scope, channel: channel.into(), after })).await;
+        self.say(ClientMessage::Subscribe(Subscribe { id: None, scope, channel: channel.into(), after })).await;
     }
 
     /// Wants to hear a channel no more.
     pub async fn unsubscribe(&mut self, scope: Scope, channel: &str) {
-        self.say(ClientMessage::Unsubscribe(Unsubscribe { scope, channel: channel.into() })).await;
+        self.say(ClientMessage::Unsubscribe(Unsubscribe { id: None, scope, channel: channel.into() })).await;
         self.hear(|message| match message {
             ServerMessage::Unsubscribed(gone) => (gone.channel == channel).then_some(()),
             _ => None,

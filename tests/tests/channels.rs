@@ -342,7 +342,8 @@ async fn a_channel_that_is_not_heard_is_not_left() {
     let host = Host::start().await;
     let mut ada = player(&host, "ada").await;
     for scope in SCOPES {
-        ada.say(ClientMessage::Unsubscribe(tickwire_protocol::Unsubscribe { scope, channel: "news".into() })).await;
+        ada.say(ClientMessage::Unsubscribe(tickwire_protocol::Unsubscribe { id: None, scope, channel: "news".into() }))
+            .await;
         assert_eq!(ada.error().await, ErrorCode::NoChannel);
     }
     host.stop().await;

@@ -203,7 +203,7 @@ async fn the_rooms_are_listed_once() {
     let secret = RoomOptions { private: true, ..RoomOptions::default() };
     host.relay.open_as("secret", Plan { room: secret, ..Plan::of(Dots) }).expect("the name is free");
     let mut ada = guest(&host, "ada").await;
-    let list = |wanted| ClientMessage::ListRooms(ListRooms { wanted, live: false });
+    let list = |wanted| ClientMessage::ListRooms(ListRooms { id: None, wanted, live: false });
     ada.say(list(Wanted::default())).await;
     let all = rooms(&mut ada).await;
     assert_eq!((all.whole, names(&all.rooms)), (true, vec!["lobby", "moon", "sun"]));
@@ -222,7 +222,7 @@ async fn of_very_many_rooms_the_first_are_listed() {
         host.relay.open_as(&format!("room-{index:03}"), Plan { room, ..Plan::of(Dots) }).expect("the name is free");
     }
     let mut ada = guest(&host, "ada").await;
-    ada.say(ClientMessage::ListRooms(ListRooms { wanted: Wanted::default(), live: true })).await;
+    ada.say(ClientMessage::ListRooms(ListRooms { id: None, wanted: Wanted::default(), live: true })).await;
     let listed = rooms(&mut ada).await.rooms;
     assert!((20..60).contains(&listed.len()), "{}", listed.len());
     assert!(listed.is_sorted_by_key(|room| room.name.clone()));
@@ -235,7 +235,7 @@ async fn who_asks_for_it_hears_what_becomes_of_the_rooms() {
     open(&host, "moon", 8, &[]);
     let mut ada = guest(&host, "ada").await;
     let wanted = Wanted { kind: Some("duel".into()), ..Wanted::default() };
-    ada.say(ClientMessage::ListRooms(ListRooms { wanted, live: true })).await;
+    ada.say(ClientMessage::ListRooms(ListRooms { id: None, wanted, live: true })).await;
     assert_eq!(names(&rooms(&mut ada).await.rooms), ["moon"]);
     let mut bob = host.raw().await;
     bob.enter_to("bob", room("moon")).await;

@@ -8,7 +8,7 @@ use tickwire_protocol::{
 use tickwire_tests::{Go, Host, Raw, Witness, in_relay, in_room, room, until};
 
 fn list() -> ClientMessage {
-    ClientMessage::ListRooms(ListRooms { wanted: Wanted::default(), live: false })
+    ClientMessage::ListRooms(ListRooms { id: Some("l1".into()), wanted: Wanted::default(), live: false })
 }
 
 /// Two at once, and then next to none.
@@ -39,6 +39,7 @@ async fn is_refused_and_then_evicted(message: ClientMessage) {
             })
             .await;
         assert!(refusal.retry_ms.is_some_and(|wait| (1..=1001).contains(&wait)), "{refusal:?}");
+        assert_eq!(refusal.id.as_ref(), message.id());
     }
     assert_eq!(refused(&host, ErrorCode::RateLimited), 3);
     raw.say_at_once(vec![message; 20]).await;
@@ -50,7 +51,7 @@ async fn is_refused_and_then_evicted(message: ClientMessage) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn joins() {
-    is_refused_and_then_evicted(ClientMessage::Join(Join::room("attic"))).await;
+    is_refused_and_then_evicted(ClientMessage::Join(Join { id: Some("j1".into()), ..Join::room("attic") })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +61,12 @@ async fn lookups() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages() {
-    let subscribe = tickwire_protocol::Subscribe { scope: Scope::Relay, channel: "news".into(), after: None };
+    let subscribe = tickwire_protocol::Subscribe {
+        id: Some("s1".into()),
+        scope: Scope::Relay,
+        channel: "news".into(),
+        after: None,
+    };
     is_refused_and_then_evicted(ClientMessage::Subscribe(subscribe)).await;
 }
 

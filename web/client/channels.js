@@ -6,6 +6,9 @@
 import { DEFAULT_CHANNEL, subscribe, unsubscribe } from "../messages.js";
 import { PATIENCE, Refusal, closed, promise } from "./answers.js";
 
+/** Milliseconds between one that was put off and the next. A relay takes 10 messages a second by default, and the player has more to say. */
+const AGAIN_EVERY = 250;
+
 /**
  * @typedef {import("../messages/rooms.js").Scope} Scope
  * @typedef {import("../messages/rooms.js").Member} Member
@@ -14,7 +17,9 @@ import { PATIENCE, Refusal, closed, promise } from "./answers.js";
  * @property {string} name
  * @property {boolean} wanted Whether it is to be heard, or no more.
  * @property {boolean} named Whether it was subscribed to, and is not just the one that everyone hears.
+ * @property {string | null} id What the relay names it by, however often it is asked; null if it was not.
  * @property {boolean} asked Whether the relay has yet to say that it is so.
+ * @property {boolean} putOff Whether it was asked when the relay heard too much.
  * @property {number} beats Since it was asked.
  * @property {number | null} newest The number of the newest message that came.
  * @property {number} floor What comes with a number up to this one has come before.
@@ -27,11 +32,18 @@ export class Channels {
   /** @type {Set<Scope>} Where the relay listens right now. */
   #open = new Set();
   #closed = false;
+  /** Until the first of those that were put off is asked for. */
+  #turn = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
   #send;
+  #nextId;
 
-  /** @param {(bytes: Uint8Array) => void} send */
-  constructor(send) {
+  /**
+   * @param {(bytes: Uint8Array) => void} send
+   * @param {() => string} nextId
+   */
+  constructor(send, nextId) {
     this.#send = send;
+    this.#nextId = nextId;
   }
 
   /**
@@ -53,18 +65,15 @@ export class Channels {
   }
 
   /** @param {import("../messages/server.js").Subscribed} answer */
-  subscribed({ scope, channel, members }) {
-    const found = this.#get(scope, channel);
-    if (found?.wanted) settle(found, members);
+  subscribed({ id, members }) {
+    const found = this.#asked(id);
+    if (found) settle(found, members);
   }
 
-  /** @param {{ scope: Scope, channel: string }} answer */
-  unsubscribed({ scope, channel }) {
-    const found = this.#get(scope, channel);
-    // What was asked for again will be answered again.
-    if (!found || (found.wanted && found.asked)) return;
-    found.wanted = false;
-    this.#forget(found);
+  /** @param {import("../messages/server.js").Unsubscribed} answer */
+  unsubscribed({ id }) {
+    const found = this.#asked(id);
+    if (found) this.#forget(found);
   }
 
   /**
@@ -81,15 +90,17 @@ export class Channels {
   }
 
   /**
-   * Whether it is a channel that was refused. An error doesn't say which, but they are answered in turn.
+   * Whether it is a channel that was refused.
    * @param {import("../messages/server.js").ErrorReply} error
    */
-  refused({ code, message, retryMs }) {
-    const first = [...this.#channels.values()].find(({ asked, scope }) => asked && this.#open.has(scope));
-    if (first?.wanted) this.#drop(first, new Refusal(code, message, retryMs));
+  refused({ code, message, retryMs, id }) {
+    const found = this.#asked(id);
+    if (!found) return false;
+    if (retryMs !== null) this.#putOff(found, retryMs);
+    else if (found.wanted) this.#drop(found, new Refusal(code, message));
     // It was not heard, which is what was wanted.
-    else if (first) this.#forget(first);
-    return first !== undefined;
+    else this.#forget(found);
+    return true;
   }
 
   /** The token is good: the channels of the relay are asked for anew. */
@@ -120,13 +131,16 @@ export class Channels {
   /** A second has passed. */
   beat() {
     for (const channel of this.#channels.values()) {
-      if (channel.asked && this.#open.has(channel.scope) && ++channel.beats >= PATIENCE) this.#say(channel);
+      const waits = channel.asked && !channel.putOff && this.#open.has(channel.scope);
+      if (waits && ++channel.beats >= PATIENCE) this.#say(channel);
     }
   }
 
   /** The connection is gone. */
   shut() {
     this.#open.clear();
+    clearTimeout(this.#turn);
+    for (const channel of this.#channels.values()) channel.putOff = false;
   }
 
   /** The client has left the room, and with it the room's channels. */
@@ -158,7 +172,7 @@ export class Channels {
     this.#channels.set(key(scope, name), channel);
     if (channel.wanted !== wanted) fail(channel, new Refusal("Superseded", `\`${name}\` was asked for otherwise in the meantime`));
     channel.waiting.push(answer);
-    Object.assign(channel, { wanted, named: wanted, asked: true });
+    Object.assign(channel, { wanted, named: wanted, id: this.#nextId(), asked: true });
     try {
       this.#say(channel);
     } catch (error) {
@@ -176,11 +190,25 @@ export class Channels {
     this.#say(channel);
   }
 
+  /** Asks for it again after so long. @param {Channel} channel @param {number} ms */
+  #putOff(channel, ms) {
+    channel.putOff = true;
+    clearTimeout(this.#turn);
+    this.#turn = setTimeout(() => this.#again(), ms);
+  }
+
+  /** Asks for one of those that were put off: most of them would be again. */
+  #again() {
+    const [first, ...more] = [...this.#channels.values()].filter(({ putOff }) => putOff);
+    if (more.length) this.#turn = setTimeout(() => this.#again(), AGAIN_EVERY);
+    if (first) this.#say(first);
+  }
+
   /** @param {Channel} channel */
   #say(channel) {
-    const { scope, name, wanted, newest } = channel;
-    channel.beats = 0;
-    const bytes = wanted ? subscribe(scope, name, newest) : unsubscribe(scope, name);
+    const { id, scope, name, wanted, newest } = channel;
+    Object.assign(channel, { beats: 0, putOff: false });
+    const bytes = wanted ? subscribe(id, scope, name, newest) : unsubscribe(id, scope, name);
     if (this.#open.has(scope)) this.#send(bytes);
   }
 
@@ -199,6 +227,11 @@ export class Channels {
     this.#channels.delete(key(channel.scope, channel.name));
   }
 
+  /** The one that was asked for by this id, and has no answer yet. @param {string | null} id */
+  #asked(id) {
+    return [...this.#channels.values()].find((channel) => channel.asked && channel.id === id);
+  }
+
   /**
    * @param {Scope} scope
    * @param {string} name
@@ -212,8 +245,9 @@ export class Channels {
    * @param {string} name
    */
   #add(scope, name) {
+    const asked = { id: null, asked: false, putOff: false, beats: 0 };
     /** @type {Channel} */
-    const added = { scope, name, wanted: true, named: false, asked: false, beats: 0, newest: null, floor: 0, waiting: [] };
+    const added = { scope, name, wanted: true, named: false, ...asked, newest: null, floor: 0, waiting: [] };
     this.#channels.set(key(scope, name), added);
     return added;
   }

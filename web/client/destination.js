@@ -11,8 +11,6 @@ import { join } from "../messages.js";
 /** @typedef {import("../messages/server.js").Welcome} Welcome */
 
 export class Destination {
-  /** Whether the answer to a join is awaited. */
-  isAwaited = false;
   /** The number of the newest of the room's messages that came. */
   received;
 
@@ -23,6 +21,8 @@ export class Destination {
   #welcome = null;
   /** @type {Uint8Array | null} What takes the seat up again. */
   #token;
+  /** @type {string | null} The id of the join that has no answer yet. */
+  #asked = null;
 
   /**
    * @param {Target | null} target None yet.
@@ -35,7 +35,7 @@ export class Destination {
     this.#token = resume?.token ?? null;
     this.received = resume?.received ?? 0;
     // What can't be said is told to who asks for it, not when the connection is there.
-    this.#write();
+    this.#write(null);
   }
 
   /** @returns {Resume | null} */
@@ -43,15 +43,26 @@ export class Destination {
     return this.#token && { token: this.#token, received: this.received };
   }
 
-  /** Asks for the room. Returns the message, or null if there is no room to ask for. */
-  ask() {
-    const message = this.#write();
-    this.isAwaited = message !== null;
+  /** Whether the answer to a join is awaited. */
+  get isAwaited() {
+    return this.#asked !== null;
+  }
+
+  /** Whether that is the answer to the message of this id. @param {string | null} id */
+  awaits(id) {
+    return id !== null && id === this.#asked;
+  }
+
+  /** Asks for the room by this id. Returns the message, or null if there is no room to ask for. @param {string} id */
+  ask(id) {
+    const message = this.#write(id);
+    this.#asked = message && id;
     return message;
   }
 
-  #write() {
-    return this.#target && join(this.#room() ?? this.#target, this.#role, this.resume);
+  /** @param {string | null} id */
+  #write(id) {
+    return this.#target && join(id, this.#room() ?? this.#target, this.#role, this.resume);
   }
 
   /** The room that the client was in. @returns {Target | null} */
@@ -71,7 +82,7 @@ export class Destination {
     // A room that has not yet counted so far is another, of the same name.
     const same = resumed || (this.#welcome?.room === welcome.room && welcome.received >= this.received);
     this.received = resumed ? Math.max(this.received, welcome.received) : welcome.received;
-    this.isAwaited = false;
+    this.#asked = null;
     this.#welcome = welcome;
     this.#token = welcome.seat === null ? null : welcome.resume;
     return { resumed, same };
@@ -82,7 +93,7 @@ export class Destination {
    * @param {string} code
    */
   refuse(code) {
-    this.isAwaited = false;
+    this.#asked = null;
     if (code === "ResumeRefused" && this.#token) {
       this.#token = null;
       return true;
@@ -102,6 +113,6 @@ export class Destination {
 
   /** The connection is gone. */
   shut() {
-    this.isAwaited = false;
+    this.#asked = null;
   }
 }

@@ -25,18 +25,16 @@ export class Errands {
   /** @type {Set<Scope>} Where messages may go right now. */
   #open = new Set();
   #closed = false;
-  #count = 0;
-  #prefix;
   #send;
+  #nextId;
 
   /**
    * @param {(bytes: Uint8Array) => void} send
-   * @param {() => number} random From 0 to 1.
+   * @param {() => string} nextId
    */
-  constructor(send, random) {
+  constructor(send, nextId) {
     this.#send = send;
-    // A seat that is taken up by another client must not find its ids used.
-    this.#prefix = Math.floor(random() * 2 ** 48).toString(36);
+    this.#nextId = nextId;
   }
 
   /**
@@ -47,7 +45,7 @@ export class Errands {
    */
   run(scope, write) {
     const { promise: answer, ...ends } = promise();
-    const id = `${this.#prefix}-${++this.#count}`;
+    const id = this.#nextId();
     if (this.#closed) ends.reject(closed());
     else if (this.#waiting.size === MOST) ends.reject(new Refusal("TooMany", `${MOST} messages are without an answer`));
     else {

@@ -4,36 +4,43 @@
  */
 
 import { listRooms } from "../messages.js";
-import { PATIENCE, closed, promise } from "./answers.js";
+import { PATIENCE, Refusal, closed, promise } from "./answers.js";
 
 /**
  * @typedef {import("../messages/rooms.js").Wanted} Wanted
  * @typedef {import("../messages/rooms.js").RoomListing} RoomListing
- * @typedef {{ wanted: Wanted, live: boolean, resolve: (rooms: RoomListing[]) => void, reject: (error: unknown) => void }} Asking
+ * @typedef {{ id: string, wanted: Wanted, live: boolean, resolve: (rooms: RoomListing[]) => void, reject: (error: unknown) => void }} Asking
  */
 
 export class Listings {
-  /** @type {Asking[]} One after the other: answers don't say what they answer. */
+  /** @type {Asking[]} One after the other, for each ends a live one. */
   #asking = [];
   /** Whether the first is on its way. */
   #sent = false;
   /** Since it is. */
   #beats = 0;
+  /** Until the first is asked for again, after it was refused for now. */
+  #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
   /** @type {Wanted | null} What is watched. */
   #watched = null;
+  /** @type {string | null} The id of the live list of that. */
+  #live = null;
   /** @type {Map<string, RoomListing>} */
   #rooms = new Map();
   #open = false;
   #closed = false;
   #send;
+  #nextId;
   #changed;
 
   /**
    * @param {(bytes: Uint8Array) => void} send
+   * @param {() => string} nextId
    * @param {(rooms: RoomListing[]) => void} changed Hears the rooms that are watched, whenever they have changed.
    */
-  constructor(send, changed) {
+  constructor(send, nextId, changed) {
     this.#send = send;
+    this.#nextId = nextId;
     this.#changed = changed;
   }
 
@@ -48,31 +55,50 @@ export class Listings {
    */
   watch(wanted) {
     const own = (this.#watched = { ...wanted });
+    this.#live = null;
     this.#ask(own, true);
     return () => {
       if (this.#watched !== own) return;
-      this.#watched = null;
+      this.#watched = this.#live = null;
       // Any list that is not live ends the one that is.
       this.#ask(own, false);
     };
   }
 
   /** @param {import("../messages/server.js").RoomList} list */
-  take({ whole, rooms, gone }) {
-    if (!whole) {
-      // What a live list that is about to be replaced has to add is not waited for.
-      if (this.#watched && !this.#awaits(this.#watched)) this.#merge(rooms, gone);
-      return;
-    }
-    const asking = this.#asking.shift();
+  take({ id, whole, rooms, gone }) {
+    if (!whole && id !== null && id === this.#live) return this.#merge(rooms, gone);
+    const [first] = this.#asking;
+    if (!whole || !first || id !== first.id) return;
+    this.#asking.shift();
     this.#sent = false;
-    if (this.#watched && (!asking || (asking.live && asking.wanted === this.#watched))) {
+    if (first.live && first.wanted === this.#watched) {
+      this.#live = id;
       this.#rooms.clear();
       this.#merge(rooms, gone);
     }
-    asking?.resolve(rooms);
-    this.#watch(asking?.live === false);
+    first.resolve(rooms);
+    this.#watch(!first.live);
     this.#next();
+  }
+
+  /**
+   * Whether it is a list that was refused.
+   * @param {import("../messages/server.js").ErrorReply} error
+   */
+  refused({ code, message, retryMs, id }) {
+    const [first] = this.#asking;
+    if (!first || id !== first.id) return false;
+    if (retryMs !== null) {
+      // Not before.
+      this.#beats = -Infinity;
+      this.#retry = setTimeout(() => this.#again(), retryMs);
+    } else {
+      this.#asking.shift();
+      first.reject(new Refusal(code, message));
+      this.#again();
+    }
+    return true;
   }
 
   /** The token is good: what has no answer is asked for again. */
@@ -84,13 +110,12 @@ export class Listings {
 
   /** A second has passed. */
   beat() {
-    if (!this.#sent || ++this.#beats < PATIENCE) return;
-    this.#sent = false;
-    this.#next();
+    if (this.#sent && ++this.#beats >= PATIENCE) this.#again();
   }
 
   /** The connection is gone. */
   shut() {
+    clearTimeout(this.#retry);
     this.#open = this.#sent = false;
   }
 
@@ -109,7 +134,7 @@ export class Listings {
   #ask(wanted, live) {
     const { promise: answer, ...ends } = promise();
     if (this.#closed) ends.reject(closed());
-    else this.#asking.push({ wanted, live, ...ends });
+    else this.#asking.push({ id: this.#nextId(), wanted, live, ...ends });
     this.#next();
     return answer;
   }
@@ -134,11 +159,16 @@ export class Listings {
     this.#changed([...this.#rooms.values()].sort(byName));
   }
 
+  #again() {
+    this.#sent = false;
+    this.#next();
+  }
+
   #next() {
     const [first] = this.#asking;
     if (!this.#open || this.#sent || !first) return;
     try {
-      this.#send(listRooms(first.wanted, first.live));
+      this.#send(listRooms(first.id, first.wanted, first.live));
       this.#sent = true;
       this.#beats = 0;
     } catch (error) {

@@ -10,6 +10,7 @@ import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { Destination } from "./destination.js";
 import { Errands } from "./errands.js";
+import { ids } from "./ids.js";
 import { Listings } from "./listings.js";
 import { Match } from "./match.js";
 import { Talk } from "./talk.js";
@@ -33,6 +34,7 @@ export class Session {
   #connection;
   #errands;
   #destination;
+  #nextId;
   /** Until a room that was refused for now is asked for again. */
   #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
 
@@ -47,10 +49,11 @@ export class Session {
     this.#destination = destination;
     const send = (/** @type {Uint8Array} */ bytes) => this.#send(bytes);
     this.match = new Match(send, now);
-    this.#errands = new Errands(send, random);
+    this.#nextId = ids(random);
+    this.#errands = new Errands(send, this.#nextId);
     this.talk = new Talk(this.#errands, this.match);
-    this.channels = new Channels(send);
-    this.listings = new Listings(send, (rooms) => emit("rooms", rooms));
+    this.channels = new Channels(send, this.#nextId);
+    this.listings = new Listings(send, this.#nextId, (rooms) => emit("rooms", rooms));
     this.#connection = new Connection({ url, WebSocket, now, random }, {
       connecting: () => this.#enter("connecting"),
       opened: () => this.#opened(),
@@ -114,12 +117,14 @@ export class Session {
   #handle(message) {
     // What a room said before it heard that the client has left is not of the next one.
     if (this.state !== "playing" && isOfRoom(message)) return;
-    const { type, ...value } = message;
+    const { type, id, ...value } = /** @type {{ type: string, id?: unknown }} */ (message);
     switch (message.type) {
       case "accepted":
         return this.#accepted();
       case "welcome":
-        return this.#welcomed(message.welcome);
+        // The one of a room that was given up before it came is of no use.
+        if (this.#destination.awaits(message.id)) this.#welcomed(message.welcome);
+        return;
       case "snapshot":
         if (this.match.snapshot(message.body)) this.#emit("snapshot", { tick: this.match.replica.tick });
         return;
@@ -174,7 +179,7 @@ export class Session {
 
   /** Asks for the room, if there is one to ask for. */
   #ask() {
-    const join = this.#destination.ask();
+    const join = this.#destination.ask(this.#nextId());
     if (!join) return this.#enter("lobby");
     this.#send(join);
     this.#enter("joining");
@@ -197,14 +202,14 @@ export class Session {
 
   /** @param {import("../messages/server.js").ErrorReply} error */
   #refused(error) {
-    const { code, message, retryMs } = error;
-    if (this.#errands.refused(error)) return;
-    if (this.#destination.isAwaited) {
+    const { code, message, retryMs, id } = error;
+    if ([this.#errands, this.channels, this.listings].some((part) => part.refused(error))) return;
+    if (this.#destination.awaits(id)) {
       if (this.#destination.refuse(code)) return this.#ask();
       if (retryMs !== null) this.#retry = setTimeout(() => this.#ask(), retryMs);
-    }
-    if (code === "NoChannel" || (code === "Forbidden" && this.state === "playing")) {
-      if (this.channels.refused(error)) return;
+    } else if (id !== null) {
+      // Nobody waits for it any more.
+      return;
     }
     this.#emit("error", { code, message, retryMs });
   }

@@ -25,12 +25,14 @@ export function auth(token) {
 }
 
 /**
+ * @param {string | null} id
  * @param {import("./rooms.js").Target} target
  * @param {import("./rooms.js").Role} role
  * @param {Resume | null} resume
  */
-export function join(target, role, resume) {
+export function join(id, target, role, resume) {
   return frame(0x02, (out) => {
+    writeId(out, id);
     writeTarget(out, target);
     out.unsigned(role === "player" ? 0 : 1);
     out.option(resume, ({ token, received }) => {
@@ -87,23 +89,29 @@ export function probeReply(nonce, acked) {
 }
 
 /**
+ * @param {string | null} id
  * @param {Scope} scope
  * @param {string} channel
  * @param {number | null} after The newest of its messages that came before, if any.
  */
-export function subscribe(scope, channel, after) {
+export function subscribe(id, scope, channel, after) {
   return frame(0x08, (out) => {
+    writeId(out, id);
     writeChannel(out, scope, channel);
     out.option(after, (after) => out.unsigned(after));
   });
 }
 
 /**
+ * @param {string | null} id
  * @param {Scope} scope
  * @param {string} channel
  */
-export function unsubscribe(scope, channel) {
-  return frame(0x09, (out) => writeChannel(out, scope, channel));
+export function unsubscribe(id, scope, channel) {
+  return frame(0x09, (out) => {
+    writeId(out, id);
+    writeChannel(out, scope, channel);
+  });
 }
 
 /**
@@ -113,7 +121,7 @@ export function unsubscribe(scope, channel) {
  */
 export function publish(id, to, content) {
   return frame(0x0a, (out) => {
-    out.option(id, (id) => writeName(out, "id", id));
+    writeId(out, id);
     writeAddress(out, to);
     writeContent(out, content);
   });
@@ -151,14 +159,24 @@ export function request(id, request, record) {
 }
 
 /**
+ * @param {string | null} id
  * @param {import("./rooms.js").Wanted} wanted
  * @param {boolean} live
  */
-export function listRooms(wanted, live) {
+export function listRooms(id, wanted, live) {
   return frame(0x0e, (out) => {
+    writeId(out, id);
     writeWanted(out, wanted);
     out.bool(live);
   });
+}
+
+/**
+ * @param {Writer} out
+ * @param {string | null} id
+ */
+function writeId(out, id) {
+  out.option(id, (id) => writeName(out, "id", id));
 }
 
 /**

@@ -20,15 +20,16 @@ const ERROR_CODES = [
  *   snapshotEvery: number, inputAhead: number, inputBehind: number, resume: Uint8Array, resumeMs: number, received: number, lost: boolean,
  *   schema: import("../schema.js").Schema }} Welcome
  * @typedef {{ type: "error", code: string, message: string, retryMs: number | null, id: string | null }} ErrorReply
- * @typedef {{ type: "subscribed", members: Member[], count: number } & Channel} Subscribed
+ * @typedef {{ type: "subscribed", id: string | null, members: Member[], count: number } & Channel} Subscribed
+ * @typedef {{ type: "unsubscribed", id: string | null } & Channel} Unsubscribed
  * @typedef {{ type: "message", number: number, from: Member | null, content: import("./rooms.js").Content } & Address} Message
  * @typedef {{ type: "reply", number: number, id: string, request: number, record: Uint8Array }} Reply
- * @typedef {{ type: "rooms", whole: boolean, rooms: import("./rooms.js").RoomListing[], gone: string[] }} RoomList
+ * @typedef {{ type: "rooms", id: string | null, whole: boolean, rooms: import("./rooms.js").RoomListing[], gone: string[] }} RoomList
  * @typedef {{ type: "accepted", protocol: number, player: string, heartbeatMs: number }
- *   | { type: "welcome", welcome: Welcome } | { type: "snapshot", body: Uint8Array }
+ *   | { type: "welcome", id: string | null, welcome: Welcome } | { type: "snapshot", body: Uint8Array }
  *   | { type: "event", number: number, tick: number, event: number, record: Uint8Array } | ErrorReply
  *   | { type: "probe", nonce: number } | { type: "probeReply", nonce: number, tick: number, phase: number }
- *   | Subscribed | ({ type: "unsubscribed" } & Channel) | Message | ({ type: "presence", member: Member, here: boolean } & Channel)
+ *   | Subscribed | Unsubscribed | Message | ({ type: "presence", member: Member, here: boolean } & Channel)
  *   | { type: "acked", id: string } | Reply | RoomList | { type: "host", host: number | null }} ServerMessage
  */
 
@@ -59,7 +60,7 @@ function readMessage(kind, body) {
     case 0x41:
       return { type: "accepted", protocol: body.unsigned(), player: body.string(), heartbeatMs: body.unsigned() };
     case 0x42:
-      return { type: "welcome", welcome: readWelcome(body) };
+      return { type: "welcome", id: readId(body), welcome: readWelcome(body) };
     case 0x43:
       return { type: "snapshot", body: body.take(body.left) };
     case 0x44:
@@ -70,16 +71,22 @@ function readMessage(kind, body) {
         code: variant(body, ERROR_CODES),
         message: body.string(),
         retryMs: body.option(() => body.unsigned()),
-        id: body.option(() => body.string()),
+        id: readId(body),
       };
     case 0x46:
       return { type: "probe", nonce: body.unsigned() };
     case 0x47:
       return { type: "probeReply", nonce: body.unsigned(), tick: body.unsigned(), phase: body.unsigned() };
     case 0x48:
-      return { type: "subscribed", ...readChannel(body), members: body.list(() => readMember(body)), count: body.unsigned() };
+      return {
+        type: "subscribed",
+        id: readId(body),
+        ...readChannel(body),
+        members: body.list(() => readMember(body)),
+        count: body.unsigned(),
+      };
     case 0x49:
-      return { type: "unsubscribed", ...readChannel(body) };
+      return { type: "unsubscribed", id: readId(body), ...readChannel(body) };
     case 0x4a:
       return {
         type: "message",
@@ -103,6 +110,7 @@ function readMessage(kind, body) {
     case 0x4e:
       return {
         type: "rooms",
+        id: readId(body),
         whole: body.bool(),
         rooms: body.list(() => readListing(body)),
         gone: body.list(() => body.string()),
@@ -112,6 +120,11 @@ function readMessage(kind, body) {
     default:
       return null;
   }
+}
+
+/** @param {Reader} body */
+function readId(body) {
+  return body.option(() => body.string());
 }
 
 /**

@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import * as fake from "./fake.js";
 import { cut, now, refusal } from "./fake.js";
 
-const [RESUME_REFUSED, FORBIDDEN, NO_CHANNEL] = [4, 9, 13];
+const [RATE_LIMITED, RESUME_REFUSED, FORBIDDEN, NO_CHANNEL] = [1, 4, 9, 13];
 const { ROOM, RELAY } = fake.Scope;
 const BOB = { session: 70_000, seat: 4, name: "Bob" };
 
@@ -20,6 +20,11 @@ function subscribed(socket) {
 /** What was unsubscribed from. @param {fake.FakeSocket} socket */
 function unsubscribed(socket) {
   return socket.all("Unsubscribe").map((body) => [body.unsigned(), body.string()]);
+}
+
+/** The ids of what was heard of a kind. @param {fake.FakeSocket} socket @param {string} kind */
+function idsOf(socket, kind) {
+  return socket.heard.filter((heard) => heard.kind === kind).map(({ id }) => String(id));
 }
 
 describe("a subscription", () => {
@@ -46,12 +51,13 @@ describe("a subscription", () => {
     assert.deepEqual(subscribed(socket).slice(1), [[ROOM, "team", null]]);
   });
 
-  test("is refused in its turn", async (t) => {
+  test("is refused by its id", async (t) => {
     const { client, socket } = fake.start(t);
     const errors = fake.record(client, "error");
     socket.admit();
     const answers = [client.subscribe("a"), client.subscribe("b"), client.subscribe("c")];
-    socket.say(fake.subscribed(ROOM, "a"), fake.error(NO_CHANNEL), fake.error(FORBIDDEN));
+    const [, b, c] = idsOf(socket, "Subscribe");
+    socket.say(fake.error(FORBIDDEN, null, c), fake.subscribed(ROOM, "a"), fake.error(NO_CHANNEL, null, b));
     assert.deepEqual(await answers[0], [BOB]);
     assert.deepEqual(await Promise.all(answers.slice(1).map(refusal)), ["NoChannel", "Forbidden"]);
     assert.deepEqual(errors, []);
@@ -62,7 +68,7 @@ describe("a subscription", () => {
     relay.socket.admit();
     await assert.rejects(relay.client.subscribe(""), RangeError);
     cut(relay);
-    relay.socket.say(fake.error(RESUME_REFUSED), fake.welcome());
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED), fake.welcome());
     assert.deepEqual(subscribed(relay.socket), []);
   });
 
@@ -81,7 +87,7 @@ describe("a subscription", () => {
     const { client, socket } = fake.start(t);
     socket.admit();
     const [first, end, second] = [client.subscribe("a"), client.unsubscribe("b"), client.subscribe("c")];
-    socket.say(fake.subscribed(ROOM, "a"), fake.error(NO_CHANNEL), fake.error(NO_CHANNEL));
+    socket.say(fake.subscribed(ROOM, "a"), fake.refused("Unsubscribe", NO_CHANNEL), fake.refused("Subscribe", NO_CHANNEL));
     await Promise.all([first, end]);
     assert.equal(await refusal(second), "NoChannel");
   });
@@ -94,8 +100,62 @@ describe("a subscription", () => {
     assert.equal(await refusal(first), "Superseded");
     const again = client.subscribe("team");
     assert.equal(await refusal(end), "Superseded");
-    socket.say(fake.subscribed(ROOM, "team"), fake.unsubscribed(ROOM, "team"), fake.subscribed(ROOM, "team"));
+    const [one, three] = idsOf(socket, "Subscribe");
+    const errors = fake.record(client, "error");
+    socket.say(fake.subscribed(ROOM, "team", one), fake.refused("Unsubscribe", NO_CHANNEL));
+    assert.equal(await now(again), "waiting");
+    assert.deepEqual(errors, [], "nobody waits for that any more");
+    socket.say(fake.subscribed(ROOM, "team", three));
     assert.deepEqual(await again, [BOB]);
+  });
+
+  test("that is refused for now is asked for again, as the same, when the relay says", async (t) => {
+    const { client, socket, pass } = fake.start(t);
+    const errors = fake.record(client, "error");
+    socket.admit();
+    const answer = client.subscribe("team");
+    socket.say(fake.refused("Subscribe", RATE_LIMITED, 7000));
+    pass(6999);
+    assert.equal(subscribed(socket).length, 1);
+    pass(1);
+    assert.equal(subscribed(socket).length, 2);
+    assert.equal(new Set(idsOf(socket, "Subscribe")).size, 1);
+    assert.equal(await now(answer), "waiting");
+    socket.say(fake.subscribed(ROOM, "team"));
+    assert.deepEqual(await answer, [BOB]);
+    assert.deepEqual(errors, []);
+  });
+
+  test("whose end is refused for now ends when the relay says", async (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    client.subscribe("team");
+    socket.say(fake.subscribed(ROOM, "team"));
+    const end = client.unsubscribe("team");
+    socket.say(fake.refused("Unsubscribe", RATE_LIMITED, 300));
+    pass(300);
+    assert.equal(unsubscribed(socket).length, 2);
+    socket.say(fake.unsubscribed(ROOM, "team"));
+    await end;
+  });
+
+  test("is asked for again after the other, if many are refused for now", (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    for (const name of ["a", "b", "c"]) client.subscribe(name);
+    for (const id of idsOf(socket, "Subscribe")) socket.say(fake.error(RATE_LIMITED, 300, id));
+    const again = () => subscribed(socket).slice(3).map(([, name]) => name);
+    pass(300);
+    assert.deepEqual(again(), ["a"]);
+    pass(249);
+    assert.deepEqual(again(), ["a"]);
+    pass(1);
+    assert.deepEqual(again(), ["a", "b"]);
+    socket.say(fake.error(RATE_LIMITED, 600, idsOf(socket, "Subscribe")[1]));
+    pass(599);
+    assert.deepEqual(again(), ["a", "b"]);
+    pass(1 + 250);
+    assert.deepEqual(again(), ["a", "b", "b", "c"]);
   });
 
   test("ends", async (t) => {
@@ -167,6 +227,18 @@ describe("after a lost connection", () => {
     assert.deepEqual(await answer, [BOB]);
   });
 
+  test("what was refused for now is asked for at once, and once", (t) => {
+    const relay = fake.start(t);
+    relay.socket.admit();
+    relay.client.subscribe("team");
+    relay.socket.say(fake.refused("Subscribe", RATE_LIMITED, 2000));
+    cut(relay);
+    relay.socket.say(fake.welcome());
+    assert.deepEqual(subscribed(relay.socket), [[ROOM, "team", null]]);
+    relay.pass(3000);
+    assert.equal(subscribed(relay.socket).length, 1);
+  });
+
   test("a new seat gets them anew, with what was missed", (t) => {
     const relay = fake.start(t);
     const heard = fake.record(relay.client, "message");
@@ -174,7 +246,7 @@ describe("after a lost connection", () => {
     relay.client.subscribe("team");
     relay.socket.say(fake.subscribed(ROOM, "team"), fake.message(6, { scope: ROOM, channel: "team" }, "1"));
     cut(relay);
-    relay.socket.say(fake.error(RESUME_REFUSED), fake.welcome({ received: 9 }));
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED), fake.welcome({ received: 9 }));
     assert.deepEqual(subscribed(relay.socket), [[ROOM, "team", 6]]);
     relay.socket.say(fake.subscribed(ROOM, "team"), fake.message(8, { scope: ROOM, channel: "team" }, "2"));
     assert.deepEqual(heard.map(({ content }) => content), [1, 2]);
@@ -186,7 +258,7 @@ describe("after a lost connection", () => {
     relay.client.subscribe("team");
     relay.socket.say(fake.subscribed(ROOM, "team"), fake.message(6, { scope: ROOM, channel: "team" }, "1"));
     cut(relay);
-    relay.socket.say(fake.error(RESUME_REFUSED), fake.welcome({ room: "lobby 2" }));
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED), fake.welcome({ room: "lobby 2" }));
     assert.deepEqual(subscribed(relay.socket), [[ROOM, "team", null]]);
   });
 
@@ -243,7 +315,7 @@ describe("a room's default channel", () => {
     relay.client.unsubscribe("main");
     relay.socket.say(fake.unsubscribed(ROOM, "main"));
     cut(relay);
-    relay.socket.say(fake.error(RESUME_REFUSED), fake.welcome());
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED), fake.welcome());
     assert.deepEqual(unsubscribed(relay.socket), [[ROOM, "main"]]);
   });
 });

@@ -71,7 +71,7 @@ describe("joining", () => {
     const { client, socket } = fake.start(t);
     const errors = fake.record(client, "error");
     socket.open();
-    socket.say(fake.accepted(), fake.error(ROOM_FULL, 1500));
+    socket.say(fake.accepted(), fake.refused("Join", ROOM_FULL, 1500));
     assert.deepEqual(errors, [{ code: "RoomFull", message: "no", retryMs: 1500 }]);
     assert.equal(client.state, "joining");
     assert.equal(socket.closed, false);
@@ -165,7 +165,7 @@ test("a refused resume joins anew on the same connection", (t) => {
   const errors = fake.record(client, "error");
   socket.open();
   socket.say(fake.accepted());
-  socket.say(fake.error(RESUME_REFUSED));
+  socket.say(fake.refused("Join", RESUME_REFUSED));
   assert.deepEqual(socket.kinds, ["Auth", "Join", "Join"]);
   assert.equal(resumeOf(socket), null);
   socket.say(fake.welcome());
@@ -177,13 +177,13 @@ test("a refused resume joins anew on the same connection", (t) => {
 test("a room that refuses for now is asked again in time", (t) => {
   const relay = fake.start(t);
   relay.socket.open();
-  relay.socket.say(fake.accepted(), fake.error(ROOM_FULL, 1500));
+  relay.socket.say(fake.accepted(), fake.refused("Join", ROOM_FULL, 1500));
   const joins = () => relay.socket.kinds.filter((kind) => kind === "Join").length;
   relay.pass(1499);
   assert.equal(joins(), 1);
   relay.pass(1);
   assert.equal(joins(), 2);
-  relay.socket.say(fake.error(ROOM_FULL));
+  relay.socket.say(fake.refused("Join", ROOM_FULL));
   relay.pass(3000);
   assert.equal(joins(), 2, "refused for good");
 });
@@ -354,10 +354,11 @@ describe("the player", () => {
 
   test("closes in the middle of a message: the rest of it is for nobody", (t) => {
     const relay = fake.start(t);
+    const errors = fake.record(relay.client, "error");
     relay.client.on("state", (state) => state === "joining" && relay.client.close());
     relay.socket.open();
-    relay.socket.say(fake.accepted(), fake.welcome());
+    relay.socket.sayAtOnce(fake.accepted(), fake.error(ROOM_FULL));
     assert.equal(relay.client.state, "closed");
-    assert.equal(relay.client.welcome, null);
+    assert.deepEqual(errors, []);
   });
 });

@@ -44,7 +44,7 @@ describe("every code has its name", () => {
       const { client, socket } = fake.start(t);
       const errors = fake.record(client, "error");
       socket.open();
-      socket.say(fake.accepted(), fake.error(code));
+      socket.say(fake.accepted(), fake.refused("Join", code));
       assert.deepEqual(errors, [{ code: name, message: "no", retryMs: null }]);
       assert.equal(socket.closed, false);
     });

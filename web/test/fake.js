@@ -14,11 +14,18 @@ const KINDS = [
   "ListRooms",
 ];
 
+/** What can be refused, and has no id elsewhere than first in its body. */
+const NAMED = ["Join", "Subscribe", "Unsubscribe", "ListRooms"];
+
+/**
+ * @typedef {(socket: Pick<FakeSocket, "idOf">) => Uint8Array} Answer A frame that has the id of what was heard on a connection.
+ */
+
 /** One connection, from the relay's end. */
 export class FakeSocket {
   readyState = 0;
   binaryType = "blob";
-  /** @type {{ kind: string, body: Uint8Array }[]} What the client sent. */
+  /** @type {{ kind: string, id: string | null, body: Uint8Array }[]} What the client sent; the ids of what is {@link NAMED} are not in the body. */
   heard = [];
   /** Whether the client closed it. */
   closed = false;
@@ -42,7 +49,11 @@ export class FakeSocket {
   send(bytes) {
     assert.equal(this.readyState, 1, "nothing is sent on a connection that is not open");
     const frames = new Reader(bytes);
-    while (frames.left) this.heard.push({ kind: KINDS[frames.u8()], body: frames.opaque() });
+    while (frames.left) {
+      const [kind, body] = [KINDS[frames.u8()], new Reader(frames.opaque())];
+      const id = NAMED.includes(kind) ? body.option(() => body.string()) : null;
+      this.heard.push({ kind, id, body: body.take(body.left) });
+    }
   }
 
   /** The client's. */
@@ -57,8 +68,13 @@ export class FakeSocket {
     this.onopen?.();
   }
 
-  /** The relay's: one WebSocket message. @param {Uint8Array[]} frames */
+  /** The relay's: one WebSocket message for each. @param {(Uint8Array | Answer)[]} frames */
   say(...frames) {
+    for (const frame of frames) this.sayAtOnce(typeof frame === "function" ? frame(this) : frame);
+  }
+
+  /** The relay's: one WebSocket message of all. @param {Uint8Array[]} frames */
+  sayAtOnce(...frames) {
     const bytes = Uint8Array.from(frames.flatMap((frame) => [...frame]));
     this.onmessage?.({ data: bytes.buffer });
   }
@@ -72,6 +88,12 @@ export class FakeSocket {
   /** The kinds of what was heard, in order. */
   get kinds() {
     return this.heard.map(({ kind }) => kind);
+  }
+
+  /** The id of the last message of this kind whose body begins so. @param {string} kind @param {Uint8Array} [beginning] */
+  idOf(kind, beginning = new Uint8Array()) {
+    const isIt = (/** @type {Uint8Array} */ body) => beginning.every((byte, index) => byte === body[index]);
+    return this.heard.findLast((message) => message.kind === kind && isIt(message.body))?.id ?? null;
   }
 
   /** Readers of all messages of this kind. @param {string} kind */
@@ -121,10 +143,13 @@ export function accepted() {
  * A room of 10 ticks a second at tick 100, whose host has seat 5. Its input is a boolean `fire`; its event `Said`, its message `Say`, the request of its
  * exchange `Ask` and the reply `Answer` have a `text`.
  * @param {Partial<typeof ROOM>} [change] The resume token is 16 times this byte.
+ * @param {string} [id] That of the last join, if it is left out.
+ * @returns {Answer}
  */
-export function welcome(change) {
+export function welcome(change, id) {
   const { room, code, seat, resume, received, lost } = { ...ROOM, ...change };
-  return frame(0x42, (out) => {
+  return (socket) => frame(0x42, (out) => {
+    putId(out, id ?? socket.idOf("Join"));
     out.string(room);
     out.option(code, (code) => out.string(code));
     out.unsigned(41);
@@ -146,6 +171,11 @@ export function welcome(change) {
       texts(out, "Answer");
     });
   });
+}
+
+/** @param {Writer} out @param {string | null} id */
+function putId(out, id) {
+  out.option(id, (id) => out.string(id));
 }
 
 /** A shape with a `text` alone. @param {Writer} out @param {string} name */
@@ -190,8 +220,19 @@ export function error(code, retryMs = null, id = null) {
     out.unsigned(code);
     out.string("no");
     out.option(retryMs, (ms) => out.unsigned(ms));
-    out.option(id, (id) => out.string(id));
+    putId(out, id);
   });
+}
+
+/**
+ * An error that names the last message of this kind.
+ * @param {string} kind
+ * @param {number} code
+ * @param {number | null} [retryMs]
+ * @returns {Answer}
+ */
+export function refused(kind, code, retryMs = null) {
+  return (socket) => error(code, retryMs, socket.idOf(kind));
 }
 
 /** What bincode has for where a channel is. */
@@ -204,15 +245,25 @@ function member(out) {
   out.string("Bob");
 }
 
+/** Where a channel is. @param {number} scope @param {string} channel */
+function place(scope, channel) {
+  const out = new Writer();
+  out.unsigned(scope);
+  out.string(channel);
+  return out.done();
+}
+
 /**
  * Bob is in the channel, and one more who is not listed.
  * @param {number} scope
  * @param {string} channel
+ * @param {string} [id] That of the last subscription to it, if it is left out.
+ * @returns {Answer}
  */
-export function subscribed(scope, channel) {
-  return frame(0x48, (out) => {
-    out.unsigned(scope);
-    out.string(channel);
+export function subscribed(scope, channel, id) {
+  return (socket) => frame(0x48, (out) => {
+    putId(out, id ?? socket.idOf("Subscribe", place(scope, channel)));
+    out.put(place(scope, channel));
     out.list([0], () => member(out));
     out.unsigned(2);
   });
@@ -221,11 +272,13 @@ export function subscribed(scope, channel) {
 /**
  * @param {number} scope
  * @param {string} channel
+ * @param {string} [id] That of the last end of a subscription to it, if it is left out.
+ * @returns {Answer}
  */
-export function unsubscribed(scope, channel) {
-  return frame(0x49, (out) => {
-    out.unsigned(scope);
-    out.string(channel);
+export function unsubscribed(scope, channel, id) {
+  return (socket) => frame(0x49, (out) => {
+    putId(out, id ?? socket.idOf("Unsubscribe", place(scope, channel)));
+    out.put(place(scope, channel));
   });
 }
 
@@ -260,8 +313,7 @@ export function message(number, to, content) {
  */
 export function presence(scope, channel, here) {
   return frame(0x4b, (out) => {
-    out.unsigned(scope);
-    out.string(channel);
+    out.put(place(scope, channel));
     member(out);
     out.bool(here);
   });
@@ -291,9 +343,12 @@ export function reply(number, id, text) {
  * @param {boolean} whole
  * @param {string[]} names
  * @param {string[]} [gone]
+ * @param {string} [id] That of the last look at the rooms, if it is left out.
+ * @returns {Answer}
  */
-export function rooms(whole, names, gone = []) {
-  return frame(0x4e, (out) => {
+export function rooms(whole, names, gone = [], id) {
+  return (socket) => frame(0x4e, (out) => {
+    putId(out, id ?? socket.idOf("ListRooms"));
     out.bool(whole);
     out.list(names, (name) => {
       for (const text of [name, "arena"]) out.string(text);

@@ -145,6 +145,30 @@ test("a client that closes keeps its seat for one that resumes", async (t) => {
   assert.equal(second.send({}), sequence && sequence + 1);
 });
 
+test("a channel too many is refused by its id", async (t) => {
+  const { client } = connect(t, "Pam");
+  const errors = /** @type {unknown[]} */ ([]);
+  client.on("error", (error) => errors.push(error));
+  await when(client, "snapshot");
+  // One may hear 32, of the room and of the relay apart.
+  const refused = client.unsubscribe("nobody");
+  const answers = Array.from({ length: 33 }, (_, index) => client.subscribe(`pam ${index}`, { scope: "relay" }));
+  await refused;
+  await Promise.all(answers.slice(0, 32));
+  await assert.rejects(answers[32], { code: "NoChannel" });
+  assert.deepEqual(errors, []);
+});
+
+test("channels that are too many at once are asked for again until all are heard", async (t) => {
+  const { client } = connect(t, "Quinn");
+  await when(client, "snapshot");
+  // Thirty messages are taken at once; what is published is not said again.
+  const scopes = /** @type {const} */ (["room", "relay"]);
+  const answers = Array.from({ length: 40 }, (_, index) => client.subscribe(`quinn ${index}`, { scope: scopes[index % 2] }));
+  await assert.rejects(client.publish("hello"), { code: "RateLimited" });
+  for (const members of await Promise.all(answers)) assert.deepEqual(members.map(({ name }) => name), ["Quinn"]);
+});
+
 test("a refused token ends it", async (t) => {
   const { client } = connect(t, "<script>");
   assert.deepEqual(await when(client, "close"), { code: 4401, reason: "the token was refused", retry: false });

@@ -192,7 +192,7 @@ describe("inputs", () => {
     relay.pass(1);
     relay.socket.open();
     relay.socket.say(fake.accepted());
-    relay.socket.say(fake.error(RESUME_REFUSED));
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED));
     admitted();
     assert.equal(relay.client.send({}), 1);
   });

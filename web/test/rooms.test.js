@@ -9,7 +9,7 @@ import { Client } from "../tickwire.js";
 import * as fake from "./fake.js";
 import { cut, now, refusal } from "./fake.js";
 
-const [ROOM_NOT_FOUND, RESUME_REFUSED, BANNED] = [2, 4, 11];
+const [RATE_LIMITED, ROOM_NOT_FOUND, RESUME_REFUSED, FORBIDDEN, BANNED] = [1, 2, 4, 9, 11];
 const CREATE = /** @type {const} */ ({ findOrCreate: { kind: "duel" } });
 
 /** Where every join on this connection led, by the number of its target, and whether it resumed. @param {fake.FakeSocket} socket */
@@ -29,7 +29,7 @@ describe("the room", () => {
     assert.deepEqual(joins(relay.socket), [{ target: 3 }]);
     cut(relay);
     assert.deepEqual(joins(relay.socket), [{ target: 0, name: "duel 7", role: 0, resumes: true }]);
-    relay.socket.say(fake.error(RESUME_REFUSED));
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED));
     assert.deepEqual(joins(relay.socket).slice(1), [{ target: 0, name: "duel 7", role: 0, resumes: false }]);
   });
 
@@ -45,10 +45,10 @@ describe("the room", () => {
     const errors = fake.record(relay.client, "error");
     relay.socket.admit({ room: "duel 7" });
     cut(relay);
-    relay.socket.say(fake.error(ROOM_NOT_FOUND));
+    relay.socket.say(fake.refused("Join", ROOM_NOT_FOUND));
     assert.deepEqual(joins(relay.socket).slice(1), [{ target: 3 }]);
     assert.deepEqual(errors, []);
-    relay.socket.say(fake.error(ROOM_NOT_FOUND));
+    relay.socket.say(fake.refused("Join", ROOM_NOT_FOUND));
     assert.equal(errors.length, 1, "what is not there at first is told");
   });
 
@@ -79,6 +79,19 @@ describe("the room", () => {
     assert.equal(socket.kinds.at(-1), "Join", "nothing is asked of it any more");
     socket.say(fake.welcome({ room: "next" }), fake.event(0, "new"));
     assert.deepEqual(heard, [{ tick: 104, name: "Said", value: { text: "new" } }]);
+  });
+
+  test("that was given up before it answered is not entered, and does not refuse the next", (t) => {
+    const { client, socket } = fake.start(t);
+    const errors = fake.record(client, "error");
+    socket.open();
+    socket.say(fake.accepted());
+    const first = String(socket.idOf("Join"));
+    client.join({ room: "next" });
+    socket.say(fake.error(BANNED, null, first), fake.welcome({ room: "lobby" }, first));
+    assert.deepEqual([client.state, client.welcome, errors], ["joining", null, []]);
+    socket.say(fake.welcome({ room: "next" }));
+    assert.deepEqual([client.state, client.welcome?.room], ["playing", "next"]);
   });
 
   test("may be asked for later: until then the client is in the lobby", (t) => {
@@ -115,7 +128,7 @@ describe("the room", () => {
     const { client, socket } = fake.start(t);
     const errors = fake.record(client, "error");
     socket.open();
-    socket.say(fake.accepted(), fake.error(BANNED));
+    socket.say(fake.accepted(), fake.refused("Join", BANNED));
     assert.deepEqual(errors, [{ code: "Banned", message: "no", retryMs: null }]);
     client.join({ room: "next" });
     assert.deepEqual(socket.kinds, ["Auth", "Join", "Join"], "there is nothing to leave");
@@ -172,6 +185,31 @@ describe("the list of rooms", () => {
     await answer;
     pass(5000);
     assert.equal(asked(socket).length, 2);
+  });
+
+  test("that is refused for now is asked for again when the relay says", async (t) => {
+    const { client, socket, pass } = fake.start(t);
+    socket.admit();
+    const answer = client.listRooms();
+    socket.say(fake.refused("ListRooms", RATE_LIMITED, 7000));
+    pass(6999);
+    assert.equal(asked(socket).length, 1);
+    pass(1);
+    assert.equal(asked(socket).length, 2);
+    socket.say(fake.rooms(true, ["a"]));
+    assert.deepEqual((await answer).map(({ name }) => name), ["a"]);
+  });
+
+  test("that is refused for good is so, and the next is asked for", async (t) => {
+    const { client, socket } = fake.start(t);
+    const errors = fake.record(client, "error");
+    socket.admit();
+    const answers = [client.listRooms(), client.listRooms({ kind: "duel" })];
+    socket.say(fake.refused("ListRooms", FORBIDDEN));
+    assert.equal(await refusal(answers[0]), "Forbidden");
+    socket.say(fake.rooms(true, ["a"]));
+    assert.deepEqual((await answers[1]).map(({ name }) => name), ["a"]);
+    assert.deepEqual(errors, []);
   });
 
   test("that is watched is told whole whenever it changes", (t) => {

@@ -94,7 +94,7 @@ describe("what is published", () => {
     const kept = relay.client.publish(3);
     relay.pass(1);
     relay.socket.open();
-    relay.socket.say(fake.accepted(), fake.error(RESUME_REFUSED), fake.welcome());
+    relay.socket.say(fake.accepted(), fake.refused("Join", RESUME_REFUSED), fake.welcome());
     assert.equal(await refusal(sent), "Lost");
     assert.equal(await now(kept), "waiting");
     assert.equal(await now(news), "waiting");
@@ -253,7 +253,7 @@ describe("what is heard", () => {
     relay.socket.admit();
     relay.socket.say(fake.message(50, MAIN, "1"));
     cut(relay);
-    relay.socket.say(fake.error(RESUME_REFUSED), fake.welcome({ received: 3 }), fake.message(4, MAIN, "2"), fake.message(5, [3], "3"));
+    relay.socket.say(fake.refused("Join", RESUME_REFUSED), fake.welcome({ received: 3 }), fake.message(4, MAIN, "2"), fake.message(5, [3], "3"));
     assert.deepEqual(heard.map(({ content }) => content), [1, 2, 3]);
     assert.equal(relay.client.resume?.received, 5);
   });

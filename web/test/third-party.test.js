@@ -121,9 +121,10 @@ describe("a conversation", () => {
 
     const bob = await Peer.accepted(t, "Bob");
     bob.say("subscribe", { channel: "updates" });
-    await bob.hear("subscribed");
-    ada.say("subscribe", { channel: "updates" });
-    const { payload } = await ada.hear("subscribed");
+    assert.equal((await bob.hear("subscribed")).id, undefined);
+    ada.say("subscribe", { channel: "updates" }, "s1");
+    const { payload, id } = await ada.hear("subscribed");
+    assert.equal(id, "s1");
     assert.deepEqual([payload.channel, payload.scope, payload.count], ["updates", "relay", 2]);
     assert.deepEqual(payload.members.map((/** @type {{ name: string }} */ { name }) => name).sort(), ["Ada", "Bob"]);
     const presence = await bob.hear("presence", ({ payload }) => payload.member.name === "Ada");
@@ -136,8 +137,10 @@ describe("a conversation", () => {
       assert.deepEqual([payload.text, payload.channel, payload.scope, payload.from.name, id], ["Hello", "updates", "relay", "Ada", "updates:1"]);
     }
 
-    ada.say("unsubscribe", { channel: "updates" });
-    await ada.hear("unsubscribed", ({ payload }) => payload.channel === "updates");
+    ada.say("unsubscribe", { channel: "updates" }, "u1");
+    await ada.hear("unsubscribed", ({ payload, id }) => payload.channel === "updates" && id === "u1");
+    ada.say("unsubscribe", { channel: "updates" }, "u2");
+    assert.equal((await ada.hear("error", ({ id }) => id === "u2")).payload.code, "NO_CHANNEL");
     bob.say("message", { channel: "updates", text: "Gone?" }, "m2");
     await bob.hear("ack");
     await ada.silent("message");

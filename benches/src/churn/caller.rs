@@ -93,7 +93,7 @@ impl Caller {
     /// Asks for a room, and waits for nothing.
     pub(crate) async fn ask(&mut self, target: Target, role: Role, resume: Option<ResumeToken>) {
         let resume = resume.map(|token| Resume { token, received: 0 });
-        self.say(ClientMessage::Join(Join { target, role, resume })).await;
+        self.say(ClientMessage::Join(Join { id: None, target, role, resume })).await;
     }
 
     /// Asks for a room, and gets in.

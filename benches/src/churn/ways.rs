@@ -123,7 +123,9 @@ impl Visit {
             Way::Reserve => self.reserve().await,
             Way::WatchRooms => {
                 let mut caller = self.come(&self.token('a')).await?;
-                caller.say(ClientMessage::ListRooms(ListRooms { wanted: Wanted::default(), live: true })).await;
+                caller
+                    .say(ClientMessage::ListRooms(ListRooms { id: None, wanted: Wanted::default(), live: true }))
+                    .await;
                 caller.hear(|message| matches!(message, ServerMessage::RoomList(_)).then_some(())).await?;
                 self.dawdle(100).await;
                 self.part(caller).await
@@ -222,7 +224,7 @@ impl Visit {
     async fn talk(&mut self) -> Outcome {
         let mut caller = self.come(&self.token('a')).await?;
         let channel = self.choose("channel");
-        let subscribe = Subscribe { scope: Scope::Relay, channel: channel.clone(), after: None };
+        let subscribe = Subscribe { id: None, scope: Scope::Relay, channel: channel.clone(), after: None };
         caller.say(ClientMessage::Subscribe(subscribe)).await;
         caller.hear(|message| matches!(message, ServerMessage::Subscribed(_)).then_some(())).await?;
         let to = Address::Channel { scope: Scope::Relay, channel: channel.clone() };
@@ -230,7 +232,7 @@ impl Visit {
             publish_twice(&mut caller, to.clone(), self.choose("id")).await?;
         }
         if self.happens(0.3) {
-            caller.say(ClientMessage::Unsubscribe(Unsubscribe { scope: Scope::Relay, channel })).await;
+            caller.say(ClientMessage::Unsubscribe(Unsubscribe { id: None, scope: Scope::Relay, channel })).await;
             caller.hear(|message| matches!(message, ServerMessage::Unsubscribed(_)).then_some(())).await?;
         }
         self.part(caller).await
@@ -290,7 +292,8 @@ impl Visit {
             match (self.rng.random_range(0..8), welcome.seat) {
                 (0, _) => {
                     let channel = self.choose("channel");
-                    let subscribe = Subscribe { scope: Scope::Room, channel: channel.clone(), after: Some(0) };
+                    let subscribe =
+                        Subscribe { id: None, scope: Scope::Room, channel: channel.clone(), after: Some(0) };
                     caller.say(ClientMessage::Subscribe(subscribe)).await;
                     publish_twice(caller, in_room(channel), id).await?;
                 }

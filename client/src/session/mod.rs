@@ -2,6 +2,7 @@
 
 mod channels;
 mod config;
+mod ids;
 mod play;
 mod talk;
 mod unanswered;
@@ -17,10 +18,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tickwire_protocol::{
     Acked, Auth, ClientMessage, ClientProbeReply, CloseCode, ErrorCode, ErrorReply, HostChange, Join, ListRooms,
-    PROTOCOL_VERSION, Probe, Resume, ResumeToken, SeatId, Sequence, ServerMessage, Target, Tick, Welcome,
+    MessageId, PROTOCOL_VERSION, Probe, Resume, ResumeToken, SeatId, Sequence, ServerMessage, Target, Tick, Welcome,
 };
 
 use channels::Channels;
+use ids::Ids;
 use unanswered::Unanswered;
 
 use crate::clock::RoomClock;
@@ -38,6 +40,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Session {
     config: ClientConfig,
     state: State,
+    ids: Ids,
     out: VecDeque<Bytes>,
     updates: VecDeque<Update>,
     /// Takes the seat up again; none without one.
@@ -52,6 +55,8 @@ pub(crate) struct Session {
     clock: RoomClock,
     probe: Option<(u32, Instant)>,
     next_probe: Instant,
+    /// The join that has no answer yet.
+    joining: Option<MessageId>,
     /// When to ask for the room again after it was refused for now.
     next_join: Option<Instant>,
     next_nonce: u32,
@@ -64,6 +69,8 @@ pub(crate) struct Session {
     unanswered: Unanswered,
     /// The list of rooms that is to come, or to be kept up to date.
     list: Option<ListRooms>,
+    /// When to ask for it again after it was refused for now.
+    next_list: Option<Instant>,
     counts: Counts,
 }
 
@@ -85,6 +92,7 @@ impl Session {
         Self {
             config,
             state: State::Offline,
+            ids: Ids::new(prefix),
             out: VecDeque::new(),
             updates: VecDeque::new(),
             resume: None,
@@ -96,14 +104,16 @@ impl Session {
             clock: RoomClock::default(),
             probe: None,
             next_probe: now,
+            joining: None,
             next_join: None,
             next_nonce: 0,
             resync_asked: None,
             received: 0,
             heard: 0,
             channels: Channels::default(),
-            unanswered: Unanswered::new(prefix),
+            unanswered: Unanswered::default(),
             list: None,
+            next_list: None,
             counts: Counts::default(),
         }
     }
@@ -160,7 +170,7 @@ impl Session {
     /// When to call [`Session::handle_timeout`]; none while there is nothing to wait for.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let own = if self.is_playing() { Some(self.next_probe) } else { self.next_join };
-        own.into_iter().chain(self.unanswered.deadline()).min()
+        own.into_iter().chain(self.next_turn()).min()
     }
 
     // What happened.
@@ -192,8 +202,9 @@ impl Session {
             self.counts.evicted += 1;
         }
         self.state = State::Offline;
-        self.next_join = None;
+        (self.joining, self.next_join, self.next_list) = (None, None, None);
         self.probe = None;
+        self.channels.lost();
         self.unanswered.lost();
         self.updates.push_back(Update::Lost { code, reason: reason.to_owned() });
     }
@@ -203,9 +214,7 @@ impl Session {
         if self.next_join.take_if(|at| now >= *at).is_some() {
             self.join();
         }
-        if self.unanswered.deadline().is_some_and(|at| now >= at) {
-            self.say_lot(now);
-        }
+        self.handle_turn(now);
         if !self.is_playing() || now < self.next_probe {
             return;
         }
@@ -264,7 +273,8 @@ impl Session {
     }
 
     fn handle_error(&mut self, now: Instant, ErrorReply { code, message, retry_ms, id }: ErrorReply) {
-        let joining = self.state == State::Joining && id.is_none();
+        let joining = id.is_some() && self.joining == id;
+        self.joining.take_if(|_| joining);
         match code {
             ErrorCode::ResumeRefused if joining => {
                 self.resume = None;
@@ -277,21 +287,21 @@ impl Session {
             }
             _ => {}
         }
-        // A request that was said again while its answer was on its way has had that.
-        if id.as_ref().is_some_and(|id| !self.unanswered.answered(id)) {
+        let retry_in = retry_ms.map(|wait| Duration::from_millis(wait.into()));
+        if joining {
+            self.next_join = retry_in.map(|wait| now + wait);
+        } else if id.as_ref().is_some_and(|id| !self.handle_refused(now, id, retry_in)) {
             return;
         }
         self.counts.errors += 1;
-        let retry_in = retry_ms.map(|wait| Duration::from_millis(wait.into()));
-        if joining && let Some(wait) = retry_in {
-            self.next_join = Some(now + wait);
-        }
         self.updates.push_back(Update::Refused { code, message, id, retry_in });
     }
 
     fn join(&mut self) {
         let resume = self.resume.map(|token| Resume { token, received: self.received });
-        self.send(&ClientMessage::Join(Join { target: self.target(), role: self.config.role, resume }));
+        let id = Some(self.ids.next());
+        self.joining = id.clone();
+        self.send(&ClientMessage::Join(Join { id, target: self.target(), role: self.config.role, resume }));
     }
 
     /// Back to where it was as long as that is there.
@@ -305,7 +315,8 @@ impl Session {
     }
 
     fn handle_welcome(&mut self, now: Instant, welcome: Box<Welcome>) {
-        if welcome.schema.check().is_err() || self.state != State::Joining {
+        let awaited = self.joining.is_some() && self.joining == welcome.id;
+        if welcome.schema.check().is_err() || !awaited {
             self.counts.errors += 1;
             return;
         }
@@ -320,6 +331,7 @@ impl Session {
             (self.sequence, self.received, self.heard) = (0, welcome.received, welcome.received);
         }
         self.state = State::Playing;
+        self.joining = None;
         self.resume = welcome.seat.map(|_| welcome.resume);
         self.room_gone = false;
         self.replica = Some(Replica::new(welcome.schema.clone()));

@@ -1,6 +1,6 @@
 //! What is said and heard beside the state: channels, messages, requests, the list of rooms.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tickwire_protocol::{
     Address, ClientMessage, Content, Event, ListRooms, Message, MessageError, MessageId, Publish, Reply, Request,
@@ -26,22 +26,23 @@ pub enum TalkError {
 
 impl Session {
     /// The player wants to hear a channel, from now on and after every reconnection.
-    pub(crate) fn subscribe(&mut self, scope: Scope, channel: String) -> Result<(), TalkError> {
+    pub(crate) fn subscribe(&mut self, scope: Scope, channel: String) -> Result<MessageId, TalkError> {
         self.wish(scope, channel, true)
     }
 
     /// The player wants to hear a channel no more.
-    pub(crate) fn unsubscribe(&mut self, scope: Scope, channel: String) -> Result<(), TalkError> {
+    pub(crate) fn unsubscribe(&mut self, scope: Scope, channel: String) -> Result<MessageId, TalkError> {
         self.wish(scope, channel, false)
     }
 
-    fn wish(&mut self, scope: Scope, channel: String, hear: bool) -> Result<(), TalkError> {
-        ClientMessage::Unsubscribe(Unsubscribe { scope, channel: channel.clone() }).check()?;
-        let said = self.channels.wish(scope, channel, hear);
+    fn wish(&mut self, scope: Scope, channel: String, hear: bool) -> Result<MessageId, TalkError> {
+        ClientMessage::Unsubscribe(Unsubscribe { id: None, scope, channel: channel.clone() }).check()?;
+        let id = self.ids.next();
+        let said = self.channels.wish(id.clone(), scope, channel, hear);
         if self.is_open(scope) {
             self.send(&said);
         }
-        Ok(())
+        Ok(id)
     }
 
     /// The player says something to others.
@@ -66,15 +67,21 @@ impl Session {
     }
 
     /// The player wants to know which rooms there are, and with `live` what becomes of them.
-    pub(crate) fn list_rooms(&mut self, wanted: Wanted, live: bool) -> Result<(), TalkError> {
-        let list = ListRooms { wanted, live };
-        let said = ClientMessage::ListRooms(list.clone());
-        said.check()?;
-        self.list = Some(list);
+    pub(crate) fn list_rooms(&mut self, wanted: Wanted, live: bool) -> Result<MessageId, TalkError> {
+        wanted.check()?;
+        let id = self.ids.next();
+        self.list = Some(ListRooms { id: Some(id.clone()), wanted, live });
         if self.is_open(Scope::Relay) {
-            self.send(&said);
+            self.ask_for_list();
         }
-        Ok(())
+        Ok(id)
+    }
+
+    fn ask_for_list(&mut self) {
+        self.next_list = None;
+        if let Some(list) = self.list.clone() {
+            self.send(&ClientMessage::ListRooms(list));
+        }
     }
 
     /// Says what `message` makes of its id, now or when it can be said, and again after every reconnection until it is answered.
@@ -82,7 +89,7 @@ impl Session {
         if self.unanswered.is_full() {
             return Err(TalkError::TooMany);
         }
-        let id = self.unanswered.next_id();
+        let id = self.ids.next();
         let message = message(id.clone());
         message.check()?;
         let open = self.is_open(scope(&message));
@@ -108,9 +115,8 @@ impl Session {
 
     /// The relay listens: what was asked of it before is asked again.
     pub(super) fn handle_accepted(&mut self, now: Instant) {
-        let channels = self.channels.reconnected();
-        let list = self.list.clone().map(ClientMessage::ListRooms);
-        channels.iter().chain(&list).for_each(|said| self.send(said));
+        self.channels.reconnected().iter().for_each(|said| self.send(said));
+        self.ask_for_list();
         self.say_lot(now);
     }
 
@@ -129,8 +135,40 @@ impl Session {
         self.say_lot(now);
     }
 
+    /// When to call [`Session::handle_turn`].
+    pub(super) fn next_turn(&self) -> Option<Instant> {
+        [self.next_list, self.channels.deadline(), self.unanswered.deadline()].into_iter().flatten().min()
+    }
+
+    /// It may be the turn of something that had to wait.
+    pub(super) fn handle_turn(&mut self, now: Instant) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        if is_due(self.next_list) {
+            self.ask_for_list();
+        }
+        if is_due(self.channels.deadline())
+            && let Some(said) = self.channels.again(now)
+        {
+            self.send(&said);
+        }
+        if is_due(self.unanswered.deadline()) {
+            self.say_lot(now);
+        }
+    }
+
+    /// What has this id was refused. Whether that is news.
+    pub(super) fn handle_refused(&mut self, now: Instant, id: &MessageId, retry_in: Option<Duration>) -> bool {
+        if self.list.as_ref().is_some_and(|list| list.id.as_ref() == Some(id)) {
+            self.next_list = retry_in.map(|wait| now + wait);
+            self.list.take_if(|_| retry_in.is_none());
+            return true;
+        }
+        // A request that was said again while its answer was on its way has had that.
+        self.channels.refused(now, id, retry_in) || self.unanswered.answered(id)
+    }
+
     /// Says some of what had to wait.
-    pub(super) fn say_lot(&mut self, now: Instant) {
+    fn say_lot(&mut self, now: Instant) {
         let (room, relay) = (self.is_open(Scope::Room), self.is_open(Scope::Relay));
         let lot = self.unanswered.lot(now, |scope| if scope == Scope::Room { room } else { relay });
         lot.iter().for_each(|said| self.send(said));
@@ -169,19 +207,19 @@ impl Session {
     }
 
     pub(super) fn handle_subscribed(&mut self, subscribed: Subscribed) {
-        self.channels.granted(subscribed.scope, &subscribed.channel, true);
+        subscribed.id.iter().for_each(|id| self.channels.granted(id));
         self.updates.push_back(Update::Subscribed(subscribed));
     }
 
     pub(super) fn handle_unsubscribed(&mut self, unsubscribed: Unsubscribed) {
-        self.channels.granted(unsubscribed.scope, &unsubscribed.channel, false);
+        unsubscribed.id.iter().for_each(|id| self.channels.granted(id));
         self.updates.push_back(Update::Unsubscribed(unsubscribed));
     }
 
     pub(super) fn handle_room_list(&mut self, list: RoomList) {
         if list.whole {
             // One that is not live is done.
-            self.list.take_if(|asked| !asked.live);
+            self.list.take_if(|asked| asked.id == list.id && !asked.live);
         }
         self.updates.push_back(Update::Rooms(list));
     }

@@ -14,11 +14,8 @@ const LOT: usize = 4;
 const LOT_EVERY: Duration = Duration::from_millis(500);
 
 /// Publications, messages to the game and requests, oldest first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Unanswered {
-    /// Distinguishes this client's ids from those of another of the same player.
-    prefix: u64,
-    last: u64,
     messages: VecDeque<Said>,
     /// When the next of those that had to wait are said; none if none had to.
     next_lot: Option<Instant>,
@@ -41,19 +38,9 @@ enum Sent {
 }
 
 impl Unanswered {
-    pub(super) fn new(prefix: u64) -> Self {
-        Self { prefix, last: 0, messages: VecDeque::new(), next_lot: None }
-    }
-
     /// Whether no more fit.
     pub(super) fn is_full(&self) -> bool {
         self.messages.len() >= MOST
-    }
-
-    /// An id that no other message has.
-    pub(super) fn next_id(&mut self) -> MessageId {
-        self.last += 1;
-        format!("{:x}.{}", self.prefix, self.last)
     }
 
     /// Keeps a message until it is answered. It is to be sent now if `open` (its scope can be spoken to) and none waits before it: then it

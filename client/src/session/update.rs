@@ -33,7 +33,7 @@ pub enum Update {
     },
     /// Someone says something.
     Message(Message),
-    /// A channel is heard from now on.
+    /// A channel is heard from now on; with the id of who asked for it, if anyone did.
     Subscribed(Subscribed),
     /// … no more.
     Unsubscribed(Unsubscribed),
@@ -71,7 +71,8 @@ pub enum Update {
         message: String,
         /// The id of what was refused, if it has one.
         id: Option<MessageId>,
-        /// After which trying again may help, if the relay says so. A join is tried again then without being told to.
+        /// After which trying again may help, if the relay says so. A room, a channel (or its end) and the list of rooms are asked for again
+        /// then without being told to; what was told or published is not.
         retry_in: Option<Duration>,
     },
     /// The connection is lost and will be tried again.

@@ -40,9 +40,10 @@ impl Peer {
     /// The same, and lets the client in. How it wants to resume.
     pub(crate) async fn welcome(listener: &TcpListener) -> (Self, Option<Resume>) {
         let mut peer = Self::accept(listener).await;
-        let ClientMessage::Join(Join { resume, .. }) = peer.hear().await else { panic!("it joins") };
+        let ClientMessage::Join(Join { id, resume, .. }) = peer.hear().await else { panic!("it joins") };
         let schema = Arc::new(Schema::default());
         let welcome = Welcome {
+            id,
             room: "lobby".into(),
             code: None,
             session: 1,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::rooms::{Address, Content, MessageId, Role, Scope, Target, Wanted, check_channel, check_id};
+use super::rooms::{Address, Content, MAX_MESSAGE_ID, MessageId, Role, Scope, Target, Wanted, check_channel};
 use super::{Frames, MAX_TOKEN, MessageError, Probe, check_length, control, frame, kind};
 use crate::codec;
 use crate::ids::{ResumeToken, Sequence, Tick};
@@ -54,6 +54,8 @@ pub struct Auth {
 /// Body of [`ClientMessage::Join`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join {
+    /// Comes back in the welcome, or in the error.
+    pub id: Option<MessageId>,
     /// Where to.
     pub target: Target,
     /// As what.
@@ -65,7 +67,7 @@ pub struct Join {
 impl Join {
     /// A new seat in the room of this name.
     pub fn room(name: impl Into<String>) -> Self {
-        Self { target: Target::Room(name.into()), role: Role::Player, resume: None }
+        Self { id: None, target: Target::Room(name.into()), role: Role::Player, resume: None }
     }
 }
 
@@ -112,6 +114,8 @@ pub struct ClientProbeReply {
 /// Body of [`ClientMessage::Subscribe`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscribe {
+    /// Comes back in the answer, or in the error.
+    pub id: Option<MessageId>,
     /// Where the channel is.
     pub scope: Scope,
     /// Its name.
@@ -124,6 +128,8 @@ pub struct Subscribe {
 /// Body of [`ClientMessage::Unsubscribe`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsubscribe {
+    /// Comes back in the answer, or in the error.
+    pub id: Option<MessageId>,
     /// Where the channel is.
     pub scope: Scope,
     /// Its name.
@@ -173,6 +179,8 @@ pub struct Request {
 /// Body of [`ClientMessage::ListRooms`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListRooms {
+    /// Comes back in the list and in all that is told of changes to it, or in the error.
+    pub id: Option<MessageId>,
     /// Which of them.
     pub wanted: Wanted,
     /// Whether to tell of changes from now on; if not, no more.
@@ -213,11 +221,28 @@ impl ClientMessage {
         }
     }
 
+    /// What it is named by in its answer, and where it is refused; none if it has no id, or can have none.
+    pub fn id(&self) -> Option<&MessageId> {
+        match self {
+            Self::Join(Join { id, .. })
+            | Self::Subscribe(Subscribe { id, .. })
+            | Self::Unsubscribe(Unsubscribe { id, .. })
+            | Self::Publish(Publish { id, .. })
+            | Self::Tell(Tell { id, .. })
+            | Self::ListRooms(ListRooms { id, .. }) => id.as_ref(),
+            Self::Request(Request { id, .. }) => Some(id),
+            _ => None,
+        }
+    }
+
     /// Checks what the types don't: the lengths of texts and lists. A decoded message has passed.
     ///
     /// # Errors
     /// The cap that it breaks.
     pub fn check(&self) -> Result<(), MessageError> {
+        if let Some(id) = self.id() {
+            check_length("id", id, MAX_MESSAGE_ID)?;
+        }
         match self {
             Self::Auth(auth) => check_length("token", &auth.token, MAX_TOKEN),
             Self::Join(join) => join.target.check(),
@@ -225,12 +250,9 @@ impl ClientMessage {
                 check_channel(channel)
             }
             Self::Publish(publish) => {
-                check_id(&publish.id)?;
                 publish.to.check()?;
                 publish.content.check()
             }
-            Self::Tell(tell) => check_id(&tell.id),
-            Self::Request(request) => check_length("id", &request.id, super::MAX_MESSAGE_ID),
             Self::ListRooms(list) => list.wanted.check(),
             _ => Ok(()),
         }

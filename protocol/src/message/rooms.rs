@@ -41,8 +41,8 @@ pub const MAX_PARTY: u16 = 64;
 /// The channel of a room that everyone in it hears, and that a message goes to if none is named.
 pub const DEFAULT_CHANNEL: &str = "main";
 
-/// A message's id: chosen by who sends it, 1 to [`MAX_MESSAGE_ID`] bytes. Comes back in what answers the message. A seat's message of an id
-/// that came before is taken for the same one, sent again.
+/// A message's id: chosen by who sends it, 1 to [`MAX_MESSAGE_ID`] bytes. Comes back in what answers the message. What a seat says to others or
+/// to the game under an id that came before is taken for the same message, sent again.
 pub type MessageId = String;
 
 /// What is known of a room, for filters: at most [`MAX_LABELS`] names and values, each 1 to [`MAX_LABEL`] bytes.
@@ -284,10 +284,6 @@ impl Content {
 
 pub(super) fn check_channel(name: &str) -> Result<(), MessageError> {
     check_length("channel", name, MAX_CHANNEL_NAME)
-}
-
-pub(super) fn check_id(id: &Option<MessageId>) -> Result<(), MessageError> {
-    id.as_ref().map_or(Ok(()), |id| check_length("id", id, MAX_MESSAGE_ID))
 }
 
 fn check_kind(kind: &Option<String>) -> Result<(), MessageError> {

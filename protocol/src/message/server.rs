@@ -61,6 +61,8 @@ pub struct Accepted {
 /// Body of [`ServerMessage::Welcome`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
+    /// The join's.
+    pub id: Option<MessageId>,
     /// The room's name.
     pub room: String,
     /// Its join code, if it is private.
@@ -135,6 +137,8 @@ pub struct ServerProbeReply {
 /// Body of [`ServerMessage::Subscribed`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscribed {
+    /// The subscription's; none if the relay says it unasked.
+    pub id: Option<MessageId>,
     /// Where the channel is.
     pub scope: Scope,
     /// Its name.
@@ -148,6 +152,8 @@ pub struct Subscribed {
 /// Body of [`ServerMessage::Unsubscribed`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsubscribed {
+    /// The message's that asked for it.
+    pub id: Option<MessageId>,
     /// Where the channel is.
     pub scope: Scope,
     /// Its name.
@@ -204,6 +210,8 @@ pub struct Reply {
 /// Body of [`ServerMessage::RoomList`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomList {
+    /// The message's that asked for it, or that asked to be told of changes.
+    pub id: Option<MessageId>,
     /// Whether these are all; if not, those that are new or have changed.
     pub whole: bool,
     /// By name.

@@ -90,23 +90,23 @@ impl Envelope<'_> {
         let (here, id) = (context.here(), id.clone());
         let message = match kind.as_str() {
             "auth" => ClientMessage::Auth(read_auth(&mut payload)?),
-            "join" => ClientMessage::Join(read_join(&mut payload)?),
+            "join" => ClientMessage::Join(read_join(id, &mut payload)?),
             "leave" => ClientMessage::Leave,
             "resync" => ClientMessage::Resync(Resync { base: None, desync: false }),
             "ping" => ClientMessage::Probe(Probe { nonce: take_number(&mut payload, "nonce")?.unwrap_or(0) }),
             "subscribe" => {
                 let (scope, channel) = read_channel(&mut payload, here)?;
-                ClientMessage::Subscribe(Subscribe { scope, channel, after: take_number(&mut payload, "after")? })
+                ClientMessage::Subscribe(Subscribe { id, scope, channel, after: take_number(&mut payload, "after")? })
             }
             "unsubscribe" => {
                 let (scope, channel) = read_channel(&mut payload, here)?;
-                ClientMessage::Unsubscribe(Unsubscribe { scope, channel })
+                ClientMessage::Unsubscribe(Unsubscribe { id, scope, channel })
             }
             "message" => {
                 let (to, content) = content::read(payload, here)?;
                 return checked(ClientMessage::Publish(Publish { id, to, content }));
             }
-            "list_rooms" => ClientMessage::ListRooms(read_list_rooms(&mut payload)?),
+            "list_rooms" => ClientMessage::ListRooms(read_list_rooms(id, &mut payload)?),
             "tell" => {
                 let schema = context.schema.ok_or(Problem::NotJoined)?;
                 let (message, record) = read_named(&mut payload, &schema.messages, |shape| shape)?;
@@ -168,14 +168,14 @@ fn read_channel(payload: &mut Object<'_>, here: Scope) -> Result<(Scope, String)
     Ok((read_scope(payload)?.unwrap_or(here), channel))
 }
 
-fn read_list_rooms(payload: &mut Object<'_>) -> Result<ListRooms, Problem> {
+fn read_list_rooms(id: Option<MessageId>, payload: &mut Object<'_>) -> Result<ListRooms, Problem> {
     let kind = payload.take("kind", "a string")?;
     let labels = payload.take("labels", "an object of strings")?.unwrap_or_default();
     let live = payload.take("live", "true or false")?.unwrap_or_default();
-    Ok(ListRooms { wanted: Wanted { kind, labels }, live })
+    Ok(ListRooms { id, wanted: Wanted { kind, labels }, live })
 }
 
-fn read_join(payload: &mut Object<'_>) -> Result<Join, Problem> {
+fn read_join(id: Option<MessageId>, payload: &mut Object<'_>) -> Result<Join, Problem> {
     let targets = [
         payload.take("room", "a string")?.map(Target::Room),
         payload.take("code", "a string")?.map(Target::Code),
@@ -190,7 +190,7 @@ fn read_join(payload: &mut Object<'_>) -> Result<Join, Problem> {
         return Err(Problem::Form { path: "payload".into(), wanted: "one target alone" });
     }
     let role = payload.take::<Role>("role", "\"player\" or \"spectator\"")?.unwrap_or_default();
-    Ok(Join { target, role, resume: read_resume(payload)? })
+    Ok(Join { id, target, role, resume: read_resume(payload)? })
 }
 
 const CREATION: &str = "an object with kind, name, labels, metadata, seats, seed and private";

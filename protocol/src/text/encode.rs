@@ -8,7 +8,8 @@ use super::schema::SchemaText;
 use super::value::{Real, short};
 use crate::ids::{ResumeToken, SeatId, Tick};
 use crate::message::{
-    Address, ErrorCode, ErrorReply, Event, Message, MessageId, Reply, Scope, ServerMessage, ServerProbeReply, Welcome,
+    Address, ErrorCode, ErrorReply, Event, Member, Message, MessageId, Reply, RoomList, RoomListing, Scope,
+    ServerMessage, ServerProbeReply, Subscribed, Unsubscribed, Welcome,
 };
 use crate::schema::{Schema, Shape};
 use crate::varint::Reader;
@@ -37,26 +38,26 @@ pub fn encode(message: &ServerMessage, schema: Option<&Schema>, timestamp: u64) 
     Some(match message {
         ServerMessage::Snapshot(_) => return None,
         ServerMessage::Accepted(body) => say.plain("accepted", body),
-        ServerMessage::Welcome(body) => say.plain("welcome", WelcomeText::from(&**body)),
+        ServerMessage::Welcome(body) => say.answer("welcome", WelcomeText::from(&**body), &body.id),
         ServerMessage::Event(Event { number, tick, event, record }) => {
             let shape = schema.and_then(|schema| schema.events.get(*event as usize));
-            say.numbered(
-                "event",
-                EventText { tick: *tick, body: RecordText::new(shape, shape, record) },
-                number.to_string(),
-            )
+            let payload = EventText { tick: *tick, body: RecordText::new(shape, shape, record) };
+            say.numbered("event", payload, number.to_string())
         }
         ServerMessage::Error(ErrorReply { code, message, retry_ms, id }) => {
-            let payload = ErrorText { code: *code, message, retry_ms: *retry_ms };
-            Envelope { kind: "error", payload, id: id.clone(), timestamp }.write()
+            say.answer("error", ErrorText { code: *code, message, retry_ms: *retry_ms }, id)
         }
         ServerMessage::Probe(body) => say.plain("ping", body),
         ServerMessage::ProbeReply(ServerProbeReply { nonce, tick, phase }) => {
             let phase = short(f64::from(*phase) / 65_536.0, 1.0 / 65_536.0);
             say.plain("pong", PongText { nonce: *nonce, tick: *tick, phase })
         }
-        ServerMessage::Subscribed(body) => say.plain("subscribed", body),
-        ServerMessage::Unsubscribed(body) => say.plain("unsubscribed", body),
+        ServerMessage::Subscribed(Subscribed { id, scope, channel, members, count }) => {
+            say.answer("subscribed", SubscribedText { scope: *scope, channel, members, count: *count }, id)
+        }
+        ServerMessage::Unsubscribed(Unsubscribed { id, scope, channel }) => {
+            say.answer("unsubscribed", UnsubscribedText { scope: *scope, channel }, id)
+        }
         ServerMessage::Message(body) => say.numbered("message", Heard(body), message_id(body)),
         ServerMessage::Presence(body) => say.plain("presence", body),
         ServerMessage::Acked(body) => say.plain("ack", body),
@@ -65,7 +66,9 @@ pub fn encode(message: &ServerMessage, schema: Option<&Schema>, timestamp: u64) 
             let (request, reply) = exchange.map(|exchange| (&exchange.request, &exchange.reply)).unzip();
             say.numbered("reply", ReplyText { id, body: RecordText::new(request, reply, record) }, number.to_string())
         }
-        ServerMessage::RoomList(body) => say.plain("room_list", body),
+        ServerMessage::RoomList(RoomList { id, whole, rooms, gone }) => {
+            say.answer("room_list", RoomListText { whole: *whole, rooms, gone }, id)
+        }
         ServerMessage::HostChange(body) => say.plain("host_change", body),
     })
 }
@@ -84,11 +87,17 @@ struct Saying {
 
 impl Saying {
     fn plain(&self, kind: &'static str, payload: impl Serialize) -> String {
-        Envelope { kind, payload, id: None, timestamp: self.timestamp }.write()
+        self.answer(kind, payload, &None)
     }
 
+    /// With the id of what it answers.
+    fn answer(&self, kind: &'static str, payload: impl Serialize, id: &Option<MessageId>) -> String {
+        Envelope { kind, payload, id: id.clone(), timestamp: self.timestamp }.write()
+    }
+
+    /// With an id of its own.
     fn numbered(&self, kind: &'static str, payload: impl Serialize, id: MessageId) -> String {
-        Envelope { kind, payload, id: Some(id), timestamp: self.timestamp }.write()
+        self.answer(kind, payload, &Some(id))
     }
 }
 
@@ -175,6 +184,27 @@ struct ErrorText<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_ms: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct SubscribedText<'a> {
+    scope: Scope,
+    channel: &'a str,
+    members: &'a [Member],
+    count: u32,
+}
+
+#[derive(Serialize)]
+struct UnsubscribedText<'a> {
+    scope: Scope,
+    channel: &'a str,
+}
+
+#[derive(Serialize)]
+struct RoomListText<'a> {
+    whole: bool,
+    rooms: &'a [RoomListing],
+    gone: &'a [String],
 }
 
 #[derive(Serialize)]

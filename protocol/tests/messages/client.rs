@@ -7,7 +7,7 @@ use tickwire_protocol::{
     Unsubscribe, Wanted,
 };
 
-use super::strategies::{address, content, id, labels, record, scope, text};
+use super::strategies::{address, content, id, labels, maybe_id, record, scope, text};
 
 fn kind_of_room() -> impl Strategy<Value = Option<String>> {
     prop::option::of(text(MAX_ROOM_NAME))
@@ -47,7 +47,8 @@ fn target() -> impl Strategy<Value = Target> {
 
 fn join() -> impl Strategy<Value = Join> {
     let resume = any::<Option<([u8; 16], u32)>>();
-    (target(), any::<bool>(), resume).prop_map(|(target, watches, resume)| Join {
+    (maybe_id(), target(), any::<bool>(), resume).prop_map(|(id, target, watches, resume)| Join {
+        id,
         target,
         role: if watches { Role::Spectator } else { Role::Player },
         resume: resume.map(|(token, received)| Resume { token, received }),
@@ -66,17 +67,17 @@ pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
         any::<(Option<u32>, bool)>().prop_map(|(base, desync)| ClientMessage::Resync(Resync { base, desync })),
         any::<u32>().prop_map(|nonce| ClientMessage::Probe(Probe { nonce })),
         any::<(u32, u32)>().prop_map(|(nonce, acked)| ClientMessage::ProbeReply(ClientProbeReply { nonce, acked })),
-        (scope(), text(MAX_CHANNEL_NAME), any::<Option<u32>>())
-            .prop_map(|(scope, channel, after)| ClientMessage::Subscribe(Subscribe { scope, channel, after })),
-        (scope(), text(MAX_CHANNEL_NAME))
-            .prop_map(|(scope, channel)| ClientMessage::Unsubscribe(Unsubscribe { scope, channel })),
-        (prop::option::of(id()), address(), content()).prop_map(|(id, to, content)| ClientMessage::Publish(Publish {
+        (maybe_id(), scope(), text(MAX_CHANNEL_NAME), any::<Option<u32>>())
+            .prop_map(|(id, scope, channel, after)| ClientMessage::Subscribe(Subscribe { id, scope, channel, after })),
+        (maybe_id(), scope(), text(MAX_CHANNEL_NAME))
+            .prop_map(|(id, scope, channel)| ClientMessage::Unsubscribe(Unsubscribe { id, scope, channel })),
+        (maybe_id(), address(), content()).prop_map(|(id, to, content)| ClientMessage::Publish(Publish {
             id,
             to,
             content
         })),
         any::<u32>().prop_map(|number| ClientMessage::Ack(Ack { number })),
-        (prop::option::of(id()), any::<u32>(), record()).prop_map(|(id, message, record)| ClientMessage::Tell(Tell {
+        (maybe_id(), any::<u32>(), record()).prop_map(|(id, message, record)| ClientMessage::Tell(Tell {
             id,
             message,
             record
@@ -86,6 +87,10 @@ pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
             request,
             record
         })),
-        (wanted(), any::<bool>()).prop_map(|(wanted, live)| ClientMessage::ListRooms(ListRooms { wanted, live })),
+        (maybe_id(), wanted(), any::<bool>()).prop_map(|(id, wanted, live)| ClientMessage::ListRooms(ListRooms {
+            id,
+            wanted,
+            live
+        })),
     ]
 }

@@ -73,8 +73,8 @@ fn bytes_left_over_are_counted() {
 
 #[test]
 fn a_list_that_claims_more_than_its_bytes_is_refused() {
-    // A string of 2^63 bytes, in nine.
-    let claim = &[0x02, 9, 0xFD, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
+    // A room's name of 2^63 bytes, in nine.
+    let claim = &[0x02, 11, 0, 0, 0xFD, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
     assert_eq!(heard(claim), Err(MessageError::Codec(CodecError::Malformed)));
 }
 
@@ -101,7 +101,7 @@ fn check_count(what: &'static str, max: usize, message: impl Fn(usize) -> Client
 }
 
 fn join(target: Target) -> ClientMessage {
-    ClientMessage::Join(Join { target, role: Role::Player, resume: None })
+    ClientMessage::Join(Join { id: None, target, role: Role::Player, resume: None })
 }
 
 fn publish(to: Address, content: Content) -> ClientMessage {
@@ -123,8 +123,8 @@ fn names_and_tokens_have_a_length() {
     check_text("room", 64, |name| join(Target::Room(name)));
     check_text("code", 64, |code| join(Target::Code(code)));
     check_text("name", 64, |name| join(Target::Create(Creation { name: Some(name), ..Creation::default() })));
-    check_text("channel", 64, |channel| ClientMessage::Subscribe(Subscribe { scope, channel, after: None }));
-    check_text("channel", 64, |channel| ClientMessage::Unsubscribe(Unsubscribe { scope, channel }));
+    check_text("channel", 64, |channel| ClientMessage::Subscribe(Subscribe { id: None, scope, channel, after: None }));
+    check_text("channel", 64, |channel| ClientMessage::Unsubscribe(Unsubscribe { id: None, scope, channel }));
     check_text("channel", 64, |channel| publish(Address::Channel { scope, channel }, said()));
 }
 
@@ -132,6 +132,15 @@ fn names_and_tokens_have_a_length() {
 fn ids_have_a_length() {
     let record = Bytes::new;
     check_text("id", 64, |id| ClientMessage::Publish(Publish { id: Some(id), to: Address::Host, content: said() }));
+    check_text("id", 64, |id| ClientMessage::Join(Join { id: Some(id), ..Join::room("lobby") }));
+    let (scope, channel) = (Scope::Relay, || "news".to_owned());
+    check_text("id", 64, |id| {
+        ClientMessage::Subscribe(Subscribe { id: Some(id), scope, channel: channel(), after: None })
+    });
+    check_text("id", 64, |id| ClientMessage::Unsubscribe(Unsubscribe { id: Some(id), scope, channel: channel() }));
+    check_text("id", 64, |id| {
+        ClientMessage::ListRooms(ListRooms { id: Some(id), wanted: Wanted::default(), live: false })
+    });
     check_text("id", 64, |id| ClientMessage::Request(Request { id, request: 0, record: record() }));
     let tell =
         |length| refusal(ClientMessage::Tell(Tell { id: Some("x".repeat(length)), message: 0, record: record() }));
@@ -146,7 +155,7 @@ fn every_target_keeps_to_the_caps() {
         |kind, labels| join(Target::FindOrCreate(Creation { kind, labels, ..Creation::default() })),
         |kind, labels| join(Target::Create(Creation { kind, labels, ..Creation::default() })),
         |kind, labels| join(Target::Queue(Queueing { kind, labels, players: 1, ..Queueing::default() })),
-        |kind, labels| ClientMessage::ListRooms(ListRooms { wanted: Wanted { kind, labels }, live: true }),
+        |kind, labels| ClientMessage::ListRooms(ListRooms { id: None, wanted: Wanted { kind, labels }, live: true }),
     ];
     for target in targets {
         check_text("kind", 64, |kind| target(Some(kind), Labels::new()));

@@ -15,6 +15,10 @@ pub(crate) fn id() -> impl Strategy<Value = String> {
     text(MAX_MESSAGE_ID)
 }
 
+pub(crate) fn maybe_id() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(id())
+}
+
 pub(crate) fn record() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
 }

@@ -9,7 +9,7 @@ use tickwire_protocol::{
     Subscribed, Unsubscribed, Welcome,
 };
 
-use super::{address, content, id, labels, member, record, scope, seat, text};
+use super::{address, content, id, labels, maybe_id, member, record, scope, seat, text};
 
 /// Many that make no sense among them.
 fn kind() -> impl Strategy<Value = Kind> {
@@ -43,12 +43,13 @@ fn schema() -> impl Strategy<Value = Arc<Schema>> {
 
 /// With a schema that may make no sense.
 pub(crate) fn welcome() -> impl Strategy<Value = Welcome> {
-    let names = (text(MAX_ROOM_NAME), prop::option::of(text(MAX_ROOM_NAME)));
+    let names = (maybe_id(), text(MAX_ROOM_NAME), prop::option::of(text(MAX_ROOM_NAME)));
     let numbers = any::<([u32; 7], u64, u64, [u8; 16], bool)>();
     (names, (seat(), seat()), numbers, schema()).prop_map(
-        |((room, code), (seat, host), (numbers, session, schema_hash, resume, lost), schema)| {
+        |((id, room, code), (seat, host), (numbers, session, schema_hash, resume, lost), schema)| {
             let [tick, tick_rate, snapshot_every, input_ahead, input_behind, resume_ms, received] = numbers;
             Welcome {
+                id,
                 room,
                 code,
                 session,
@@ -88,7 +89,7 @@ fn listing() -> impl Strategy<Value = RoomListing> {
 
 fn error() -> impl Strategy<Value = ErrorReply> {
     let codes = [ErrorCode::Invalid, ErrorCode::Busy, ErrorCode::NoRecipient, ErrorCode::TimedOut];
-    (prop::sample::select(codes.to_vec()), any::<String>(), any::<Option<u32>>(), prop::option::of(id()))
+    (prop::sample::select(codes.to_vec()), any::<String>(), any::<Option<u32>>(), maybe_id())
         .prop_map(|(code, message, retry_ms, id)| ErrorReply { code, message, retry_ms, id })
 }
 
@@ -120,12 +121,16 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
             tick,
             phase
         })),
-        (scope(), channel(), prop::collection::vec(member(), 0..4), any::<u32>()).prop_map(
-            |(scope, channel, members, count)| {
-                ServerMessage::Subscribed(Subscribed { scope, channel, members, count })
+        (maybe_id(), scope(), channel(), prop::collection::vec(member(), 0..4), any::<u32>()).prop_map(
+            |(id, scope, channel, members, count)| {
+                ServerMessage::Subscribed(Subscribed { id, scope, channel, members, count })
             }
         ),
-        (scope(), channel()).prop_map(|(scope, channel)| ServerMessage::Unsubscribed(Unsubscribed { scope, channel })),
+        (maybe_id(), scope(), channel()).prop_map(|(id, scope, channel)| ServerMessage::Unsubscribed(Unsubscribed {
+            id,
+            scope,
+            channel
+        })),
         message().prop_map(ServerMessage::Message),
         (scope(), channel(), member(), any::<bool>()).prop_map(|(scope, channel, member, here)| {
             ServerMessage::Presence(Presence { scope, channel, member, here })
@@ -133,8 +138,8 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
         id().prop_map(|id| ServerMessage::Acked(Acked { id })),
         (any::<u32>(), id(), 0..4u32, record())
             .prop_map(|(number, id, request, record)| { ServerMessage::Reply(Reply { number, id, request, record }) }),
-        (any::<bool>(), prop::collection::vec(listing(), 0..3), prop::collection::vec(channel(), 0..3))
-            .prop_map(|(whole, rooms, gone)| ServerMessage::RoomList(RoomList { whole, rooms, gone })),
+        (maybe_id(), any::<bool>(), prop::collection::vec(listing(), 0..3), prop::collection::vec(channel(), 0..3))
+            .prop_map(|(id, whole, rooms, gone)| ServerMessage::RoomList(RoomList { id, whole, rooms, gone })),
         seat().prop_map(|host| ServerMessage::HostChange(HostChange { host })),
     ]
 }

@@ -1,16 +1,16 @@
 //! Every shape that a client may say.
 
-use tickwire_protocol::text::Decoded;
+use tickwire_protocol::text::{self, Context, Decoded};
 use tickwire_protocol::wire::to_record;
 use tickwire_protocol::{
-    Ack, Auth, ClientMessage, Creation, Join, Labels, ListRooms, Probe, Queueing, Request, Resume, Resync, Role, Scope,
-    Subscribe, Target, Tell, Unsubscribe, Wanted,
+    Ack, Auth, ClientMessage, Creation, Exchange, Join, Labels, ListRooms, Probe, Queueing, Request, Resume, Resync,
+    Role, Schema, Scope, Subscribe, Target, Tell, Unsubscribe, Wanted, Wire as _,
 };
 
 use super::{All, Steer, inside, message, outside};
 
 fn join(target: Target) -> ClientMessage {
-    ClientMessage::Join(Join { target, role: Role::Player, resume: None })
+    ClientMessage::Join(Join { id: None, target, role: Role::Player, resume: None })
 }
 
 fn labels() -> Labels {
@@ -30,15 +30,40 @@ fn a_bare_client_is_understood() {
 
 #[test]
 fn a_channel_is_where_the_session_is() {
-    let subscribe =
-        |scope, after| message(ClientMessage::Subscribe(Subscribe { scope, channel: "updates".into(), after }));
+    let subscribe = |scope, after| {
+        message(ClientMessage::Subscribe(Subscribe { id: None, scope, channel: "updates".into(), after }))
+    };
     let bare = r#"{"type":"subscribe","payload":{"channel":"updates"}}"#;
     assert_eq!(outside(bare), subscribe(Scope::Relay, None));
     assert_eq!(inside(bare), subscribe(Scope::Room, None));
     let whole = r#"{"type":"subscribe","payload":{"channel":"updates","scope":"relay","after":17}}"#;
     assert_eq!(inside(whole), subscribe(Scope::Relay, Some(17)));
-    let leave = message(ClientMessage::Unsubscribe(Unsubscribe { scope: Scope::Room, channel: "updates".into() }));
+    let (id, scope, channel) = (None, Scope::Room, "updates".into());
+    let leave = message(ClientMessage::Unsubscribe(Unsubscribe { id, scope, channel }));
     assert_eq!(inside(r#"{"type":"unsubscribe","payload":{"channel":"updates"}}"#), leave);
+}
+
+#[test]
+fn what_can_be_refused_can_have_an_id() {
+    for (kind, payload) in [
+        ("join", r#"{"room":"lobby"}"#),
+        ("subscribe", r#"{"channel":"updates"}"#),
+        ("unsubscribe", r#"{"channel":"updates"}"#),
+        ("list_rooms", "{}"),
+        ("message", r#"{"text":"Hello"}"#),
+        ("tell", r#"{"name":"Steer","fields":{"x":0,"fire":true}}"#),
+        ("request", r#"{"name":"Steer","fields":{"x":0,"fire":true}}"#),
+    ] {
+        let text = format!(r#"{{"type":"{kind}","payload":{payload},"id":"q1"}}"#);
+        let schema = Schema {
+            messages: vec![Steer::shape()],
+            requests: vec![Exchange { request: Steer::shape(), reply: Steer::shape() }],
+            ..Schema::default()
+        };
+        let said = text::decode(&text, &Context { schema: Some(&schema) });
+        let id = |said| if let Decoded::Message(message) = said { message.id().cloned() } else { None };
+        assert_eq!(said.map(id), Ok(Some("q1".into())), "{text}");
+    }
 }
 
 #[test]
@@ -73,7 +98,8 @@ fn a_seat_is_taken_up_again() {
     let token = *b"sixteen byte tok";
     let resume = |received| {
         let resume = Some(Resume { token, received });
-        message(ClientMessage::Join(Join { target: Target::Room("lobby".into()), role: Role::Spectator, resume }))
+        let target = Target::Room("lobby".into());
+        message(ClientMessage::Join(Join { id: None, target, role: Role::Spectator, resume }))
     };
     let hex = "7369787465656e206279746520746F6B";
     let said = |more: &str| {
@@ -122,7 +148,7 @@ fn what_is_acknowledged_is_named_by_its_id() {
 
 #[test]
 fn rooms_are_listed() {
-    let list = |wanted, live| message(ClientMessage::ListRooms(ListRooms { wanted, live }));
+    let list = |wanted, live| message(ClientMessage::ListRooms(ListRooms { id: None, wanted, live }));
     assert_eq!(outside(r#"{"type":"list_rooms"}"#), list(Wanted::default(), false));
     let wanted = Wanted { kind: Some("arena".into()), labels: labels() };
     let text = r#"{"type":"list_rooms","payload":{"kind":"arena","labels":{"mode":"duel"},"live":true}}"#;

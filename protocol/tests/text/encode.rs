@@ -21,6 +21,14 @@ fn said(message: ServerMessage) -> (String, serde_json::Value) {
     (heard["type"].as_str().expect("a type is a string").into(), heard["payload"].take())
 }
 
+/// That a message has the id of what it answers beside its payload, if that had one.
+fn answers(kind: &str, payload: &serde_json::Value, message: impl Fn(Option<String>) -> ServerMessage) {
+    let bare = json!({"type": kind, "payload": payload, "timestamp": 7});
+    assert_eq!(heard(&message(None)), bare);
+    let named = json!({"type": kind, "payload": payload, "id": "s1", "timestamp": 7});
+    assert_eq!(heard(&message(Some("s1".into()))), named);
+}
+
 #[test]
 fn what_answers_a_bare_client_is_as_bare() {
     let accepted = Accepted { protocol: 1, player: "Ada".into(), heartbeat_ms: 2000 };
@@ -53,12 +61,12 @@ fn an_error_has_the_id_of_what_was_refused() {
 fn channels_and_rooms_are_told_as_they_are() {
     let (scope, channel) = (Scope::Relay, || "updates".to_owned());
     let ada = json!({"session": 4, "seat": 1, "name": "Ada"});
-    let subscribed = Subscribed { scope, channel: channel(), members: vec![member()], count: 1 };
     let payload = json!({"scope": "relay", "channel": "updates", "members": [ada], "count": 1});
-    assert_eq!(said(ServerMessage::Subscribed(subscribed)), ("subscribed".into(), payload));
+    answers("subscribed", &payload, |id| {
+        ServerMessage::Subscribed(Subscribed { id, scope, channel: channel(), members: vec![member()], count: 1 })
+    });
     let payload = json!({"scope": "relay", "channel": "updates"});
-    let unsubscribed = Unsubscribed { scope, channel: channel() };
-    assert_eq!(said(ServerMessage::Unsubscribed(unsubscribed)), ("unsubscribed".into(), payload));
+    answers("unsubscribed", &payload, |id| ServerMessage::Unsubscribed(Unsubscribed { id, scope, channel: channel() }));
     let presence = Presence { scope, channel: channel(), member: member(), here: false };
     let payload = json!({"scope": "relay", "channel": "updates", "member": ada, "here": false});
     assert_eq!(said(ServerMessage::Presence(presence)), ("presence".into(), payload));
@@ -74,12 +82,10 @@ fn channels_and_rooms_are_told_as_they_are() {
         spectators: 1,
         locked: false,
     };
-    let list = RoomList { whole: true, rooms: vec![listing], gone: vec![] };
     let room = json!({"name": "lobby", "kind": "arena", "labels": {"mode": "duel"}, "metadata": "", "players": 3, "seats": 8, "spectators": 1, "locked": false});
-    assert_eq!(
-        said(ServerMessage::RoomList(list)),
-        ("room_list".into(), json!({"whole": true, "rooms": [room], "gone": []}))
-    );
+    answers("room_list", &json!({"whole": true, "rooms": [room], "gone": []}), |id| {
+        ServerMessage::RoomList(RoomList { id, whole: true, rooms: vec![listing.clone()], gone: vec![] })
+    });
 }
 
 #[test]
@@ -105,7 +111,8 @@ fn what_is_not_of_the_schema_has_no_fields() {
 #[test]
 fn a_welcome_shows_the_schema() {
     let schema = Schema { events: vec![], messages: vec![], requests: vec![], ..schema() };
-    let welcome = Welcome {
+    let welcome = |id| Welcome {
+        id,
         room: "lobby".into(),
         code: None,
         session: 4,
@@ -121,7 +128,7 @@ fn a_welcome_shows_the_schema() {
         received: 16,
         lost: false,
         schema_hash: 0xAB,
-        schema: schema.into(),
+        schema: schema.clone().into(),
     };
     let all = json!([
         {"name": "flag", "kind": "bool"},
@@ -146,5 +153,5 @@ fn a_welcome_shows_the_schema() {
             "events": [], "messages": [], "requests": [],
         },
     });
-    assert_eq!(said(ServerMessage::Welcome(welcome.into())), ("welcome".into(), payload));
+    answers("welcome", &payload, |id| ServerMessage::Welcome(welcome(id).into()));
 }

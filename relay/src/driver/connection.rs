@@ -258,12 +258,12 @@ impl Connection {
             Action::Authenticate { token } => {
                 self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
             }
-            Action::Join { grant, target, role, resume } => {
+            Action::Join { grant, join } => {
                 let (session, form, outbox) = (self.id, self.form, self.socket.outbox().clone());
                 self.parting = Parting::default();
                 let parting = self.parting.clone();
-                let entrant = Entrant { session, form, outbox, grant, role, resume, parting };
-                self.joining = Some(Box::pin(enter(self.shared.clone(), entrant, target)));
+                let entrant = Entrant { session, form, outbox, grant, join, parting };
+                self.joining = Some(Box::pin(enter(self.shared.clone(), entrant)));
             }
             Action::Say(saying) => {
                 if let Some(place) = &self.place {
@@ -330,8 +330,8 @@ impl Connection {
         let hub = &self.shared.hub;
         let speaker = Speaker { session: self.id, form: self.form, outbox: self.socket.outbox(), player };
         match saying {
-            Saying::Subscribe { channel, after } => hub.subscribe(now(), speaker, &channel, after),
-            Saying::Unsubscribe { channel } => hub.unsubscribe(now(), speaker, channel),
+            Saying::Subscribe(subscribe) => hub.subscribe(now(), speaker, subscribe),
+            Saying::Unsubscribe(unsubscribe) => hub.unsubscribe(now(), speaker, unsubscribe),
             Saying::Publish(publish) => hub.publish(now(), speaker, publish),
             Saying::Ack { .. } | Saying::Tell(_) | Saying::Request(_) => unreachable!("these are said in rooms"),
         }
@@ -342,9 +342,9 @@ impl Connection {
         self.session.handle_listening(now, self.watch.is_some() || self.shared.hub.hears(now, self.id));
     }
 
-    fn list_rooms(&mut self, ListRooms { wanted, live }: ListRooms) {
-        let now = now();
-        let (list, watch) = Watch::begin(now, wanted, &self.shared.lobby.list(now));
+    fn list_rooms(&mut self, asked: ListRooms) {
+        let (now, live) = (now(), asked.live);
+        let (list, watch) = Watch::begin(now, asked, &self.shared.lobby.list(now));
         self.watch = live.then_some(watch);
         self.send(&ServerMessage::RoomList(list));
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tickwire_protocol::{Creation, ErrorCode, ErrorReply, Queueing, Resume, Role, Target, Wanted};
+use tickwire_protocol::{Creation, ErrorCode, ErrorReply, Join, Queueing, Role, Target, Wanted};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
@@ -30,25 +30,20 @@ pub(super) struct Entrant {
     pub(super) form: Form,
     pub(super) outbox: Arc<Outbox>,
     pub(super) grant: Grant,
-    pub(super) role: Role,
-    pub(super) resume: Option<Resume>,
+    pub(super) join: Join,
     pub(super) parting: Parting,
 }
 
 /// A place in a room where the session wants to go. Who drops this gives it up.
-pub(super) async fn enter(
-    shared: Arc<Shared>,
-    entrant: Entrant,
-    target: Target,
-) -> Result<(Place, Joined), ErrorReply> {
-    let Entrant { session, form, outbox, grant, role, resume, parting } = entrant;
+pub(super) async fn enter(shared: Arc<Shared>, entrant: Entrant) -> Result<(Place, Joined), ErrorReply> {
+    let Entrant { session, form, outbox, grant, join, parting } = entrant;
     // Only a seat is taken up again.
-    let is_back = role == Role::Player && resume.is_some();
-    let mut seeker = Seeker::new(&shared, (&grant, role, is_back), target);
+    let is_back = join.role == Role::Player && join.resume.is_some();
+    let mut seeker = Seeker::new(&shared, (&grant, join.role, is_back), join.target.clone());
     loop {
         let room = seeker.find().await?;
         let asks = (session, form, &outbox);
-        let (place, answer) = Place::ask(room.clone(), grant.player.clone(), (role, resume), asks, parting.clone());
+        let (place, answer) = Place::ask(room.clone(), grant.player.clone(), &join, asks, parting.clone());
         match answer.await.unwrap_or_else(|_| Err(no_such_room())) {
             Ok(joined) => return Ok((place, joined)),
             Err(refusal) => seeker.was_refused(&room, refusal)?,

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use tickwire_protocol::{
-    CloseCode, DEFAULT_CHANNEL, ErrorCode, ErrorReply, Resume, ResumeToken, Role, SeatId, ServerMessage, Tick, Welcome,
+    CloseCode, DEFAULT_CHANNEL, ErrorCode, ErrorReply, MessageId, Resume, ResumeToken, Role, SeatId, ServerMessage,
+    Tick, Welcome,
 };
 use tickwire_sim::{FULL_RATE, JoinError, Player};
 use tokio::sync::oneshot;
@@ -29,7 +30,7 @@ struct Admission {
 
 impl Room {
     pub(super) fn join(&mut self, now: Instant, request: JoinRequest) {
-        let JoinRequest { player, role, resume, link, reply, asking: _asking } = request;
+        let JoinRequest { id, player, role, resume, link, reply, asking: _asking } = request;
         let admitted = match role {
             Role::Player => self.seat(&player, resume, &link),
             Role::Spectator => self.watch(&player, &link),
@@ -37,7 +38,7 @@ impl Room {
         match admitted {
             Ok(admission) => {
                 self.count_people();
-                self.let_in(now, admission, link, reply);
+                self.let_in(now, (id, admission), link, reply);
             }
             // If nobody listens any more, nobody has to know.
             Err(refusal) => drop(reply.send(Err(refusal))),
@@ -135,11 +136,17 @@ impl Room {
     }
 
     /// Tells the session first and the client then, so that the session knows of its place before the client can speak of it.
-    fn let_in(&mut self, now: Instant, admission: Admission, link: Link, reply: oneshot::Sender<JoinReply>) {
+    fn let_in(
+        &mut self,
+        now: Instant,
+        (id, admission): (Option<MessageId>, Admission),
+        link: Link,
+        reply: oneshot::Sender<JoinReply>,
+    ) {
         let (schema, tick_rate) = (self.sim.schema().clone(), self.sim.options().tick_rate);
         // If nobody listens any more, the session's loss is the next thing heard of it.
         let _ = reply.send(Ok(Joined { schema, tick_rate }));
-        let welcome = ServerMessage::Welcome(Box::new(self.welcome(&admission, &link)));
+        let welcome = ServerMessage::Welcome(Box::new(self.welcome(id, &admission, &link)));
         let Admission { person, missed, fresh, .. } = admission;
         // At once: together they may be larger than what may wait beside others.
         let unix_ms = self.terms.calendar.unix_ms(now);
@@ -155,7 +162,7 @@ impl Room {
         self.want_resync(session, Want { base: None, every: FULL_RATE });
     }
 
-    fn welcome(&self, admission: &Admission, link: &Link) -> Welcome {
+    fn welcome(&self, id: Option<MessageId>, admission: &Admission, link: &Link) -> Welcome {
         let options = self.sim.options();
         let seat = match admission.person {
             Person::Seat(seat) => Some(seat),
@@ -163,6 +170,7 @@ impl Room {
         };
         let hold = seat.map_or(0, |_| self.terms.seat_hold.as_millis());
         Welcome {
+            id,
             room: self.info.name.clone(),
             code: self.info.code.clone(),
             session: link.session,
@@ -244,6 +252,6 @@ impl Room {
             .filter(|(name, channel)| theirs(name, channel.has(person)))
             .map(|(name, _)| name.clone())
             .collect();
-        names.iter().for_each(|name| self.enter_channel(person, name));
+        names.iter().for_each(|name| self.enter_channel(person, name, None));
     }
 }

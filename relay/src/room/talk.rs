@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tickwire_protocol::{
     Acked, Address, Content, DEFAULT_CHANNEL, ErrorCode, ErrorReply, Member, Message, MessageId, Presence, Publish,
-    Reply, Request, Scope, SeatId, ServerMessage, Tell, Tick, Unsubscribed,
+    Reply, Request, Scope, SeatId, ServerMessage, Subscribe, Tell, Tick, Unsubscribe, Unsubscribed,
 };
 use tickwire_sim::{Player, RequestId, Unheard};
 
@@ -60,9 +60,9 @@ impl Requests {
 impl Room {
     pub(super) fn say(&mut self, now: Instant, person: Person, saying: Saying) {
         let Some(link) = self.people.link(person).cloned() else { return };
-        let id = saying.id().cloned();
+        let (id, once) = (saying.id().cloned(), saying.once().cloned());
         let acknowledged = !matches!(saying, Saying::Request(_));
-        if let Some(id) = id.as_ref().filter(|id| self.people.seen(person).is_some_and(|seen| seen.contains(id))) {
+        if let Some(id) = once.as_ref().filter(|id| self.people.seen(person).is_some_and(|seen| seen.contains(id))) {
             match (acknowledged, person) {
                 (true, _) => self.acknowledge(now, &link, id),
                 (false, Person::Seat(seat)) if self.requests.is_waiting(seat, id) => {}
@@ -76,12 +76,12 @@ impl Room {
         }
         match self.try_say(now, person, saying) {
             Ok(()) => {
-                let Some(id) = id else { return };
+                let Some(once) = once else { return };
                 if acknowledged {
-                    self.acknowledge(now, &link, &id);
+                    self.acknowledge(now, &link, &once);
                 }
                 if let Some(seen) = self.people.seen(person) {
-                    seen.insert(id);
+                    seen.insert(once);
                 }
             }
             Err(reply) => self.refuse(now, &link, reply.of(id)),
@@ -94,13 +94,13 @@ impl Room {
 
     fn try_say(&mut self, now: Instant, person: Person, saying: Saying) -> Result<(), ErrorReply> {
         match saying {
-            Saying::Subscribe { channel, after } => {
+            Saying::Subscribe(subscribe) => {
                 self.budget.spread(now, 0)?;
-                self.subscribe(person, &channel, after)
+                self.subscribe(person, subscribe)
             }
-            Saying::Unsubscribe { channel } => {
+            Saying::Unsubscribe(unsubscribe) => {
                 self.budget.spread(now, 0)?;
-                self.unsubscribe(person, channel)
+                self.unsubscribe(person, unsubscribe)
             }
             Saying::Publish(publish) => {
                 self.budget.spread(now, publish.content.len())?;
@@ -200,31 +200,32 @@ impl Room {
         }
     }
 
-    fn subscribe(&mut self, person: Person, name: &str, after: Option<u32>) -> Result<(), ErrorReply> {
-        if !self.channels.contains_key(name) && self.channels.len() >= self.terms.channels {
+    fn subscribe(&mut self, person: Person, subscribe: Subscribe) -> Result<(), ErrorReply> {
+        let Subscribe { id, channel, after, .. } = subscribe;
+        if !self.channels.contains_key(&channel) && self.channels.len() >= self.terms.channels {
             let reason = format!("the room has {} channels, as many as it may", self.terms.channels);
             return Err(ErrorReply::new(ErrorCode::NoChannel, reason));
         }
-        let is_new = self.channels.get(name).is_none_or(|channel| !channel.has(person));
+        let is_new = self.channels.get(&channel).is_none_or(|channel| !channel.has(person));
         if is_new && self.channels_of(person).len() >= self.terms.subscriptions {
             let reason = format!("{} channels are as many as one may hear", self.terms.subscriptions);
             return Err(ErrorReply::new(ErrorCode::NoChannel, reason));
         }
-        self.open_channel(name);
-        self.enter_channel(person, name);
+        self.open_channel(&channel);
+        self.enter_channel(person, &channel, id);
         if is_new {
             // A number that was not given yet is of another room.
-            self.tell_history(person, name, after.filter(|&after| after <= self.post.number()).unwrap_or(0));
+            self.tell_history(person, &channel, after.filter(|&after| after <= self.post.number()).unwrap_or(0));
         }
         Ok(())
     }
 
-    /// Someone hears a channel from now on, or again.
-    pub(super) fn enter_channel(&mut self, person: Person, name: &str) {
+    /// Someone hears a channel from now on, or again; with the id of the message that asked for it, if one did.
+    pub(super) fn enter_channel(&mut self, person: Person, name: &str, id: Option<MessageId>) {
         let Some(member) = self.people.member(person) else { return };
         let Some(channel) = self.channels.get_mut(name) else { return };
         let told = channel.add(person, member);
-        let subscribed = ServerMessage::Subscribed(channel.subscribed());
+        let subscribed = ServerMessage::Subscribed(channel.subscribed(id));
         self.tell(person, name, told);
         self.post.say(Whom::one(person), subscribed);
     }
@@ -237,12 +238,13 @@ impl Room {
         }
     }
 
-    fn unsubscribe(&mut self, person: Person, name: String) -> Result<(), ErrorReply> {
-        if self.channels.get(&name).is_none_or(|channel| !channel.has(person)) {
+    fn unsubscribe(&mut self, person: Person, unsubscribe: Unsubscribe) -> Result<(), ErrorReply> {
+        let Unsubscribe { id, channel, .. } = unsubscribe;
+        if self.channels.get(&channel).is_none_or(|channel| !channel.has(person)) {
             return Err(ErrorReply::new(ErrorCode::NoChannel, "the channel is not subscribed to"));
         }
-        self.leave_channel(person, &name);
-        let told = Unsubscribed { scope: Scope::Room, channel: name };
+        self.leave_channel(person, &channel);
+        let told = Unsubscribed { id, scope: Scope::Room, channel };
         self.post.say(Whom::one(person), ServerMessage::Unsubscribed(told));
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use tickwire_protocol::text::TextError;
 use tickwire_protocol::{
-    Address, Auth, ClientMessage, CloseCode, ErrorCode, Input, Join, MessageId, PROTOCOL_VERSION, Probe, Publish, Role,
-    Scope, ServerMessage, ServerProbeReply, Subscribe, Target, Unsubscribe, wire,
+    Address, Auth, ClientMessage, CloseCode, ErrorCode, Input, Join, PROTOCOL_VERSION, Probe, Publish, Role, Scope,
+    ServerMessage, ServerProbeReply, Target, wire,
 };
 
 use super::limits::Class;
@@ -40,7 +40,7 @@ impl Session {
             | ClientMessage::Request(_) => Class::Message,
             _ => Class::Control,
         };
-        if !self.allow(now, class, id_of(&message)) {
+        if !self.allow(now, class, message.id()) {
             return;
         }
         match message {
@@ -55,12 +55,8 @@ impl Session {
             }
             ClientMessage::Resync(_) => self.refuse(ErrorCode::NotJoined, "join a room first", None),
             ClientMessage::ListRooms(list) => self.actions.push_back(Action::ListRooms(list)),
-            ClientMessage::Subscribe(Subscribe { scope, channel, after }) => {
-                self.say(scope, Saying::Subscribe { channel, after });
-            }
-            ClientMessage::Unsubscribe(Unsubscribe { scope, channel }) => {
-                self.say(scope, Saying::Unsubscribe { channel });
-            }
+            ClientMessage::Subscribe(subscribe) => self.say(subscribe.scope, Saying::Subscribe(subscribe)),
+            ClientMessage::Unsubscribe(unsubscribe) => self.say(unsubscribe.scope, Saying::Unsubscribe(unsubscribe)),
             ClientMessage::Publish(publish) => self.say(scope_of(&publish), Saying::Publish(publish)),
             ClientMessage::Tell(tell) => self.say(Scope::Room, Saying::Tell(tell)),
             ClientMessage::Request(request) => self.say(Scope::Room, Saying::Request(request)),
@@ -96,16 +92,17 @@ impl Session {
         }
     }
 
-    fn handle_join(&mut self, now: Instant, Join { target, role, resume }: Join) {
+    fn handle_join(&mut self, now: Instant, join: Join) {
+        let Join { id, target, role, .. } = &join;
         let Some(grant) = self.grant.as_ref().filter(|_| matches!(self.state, State::Idle { .. })) else {
-            return self.refuse(ErrorCode::Busy, "leave the room before you join one", None);
+            return self.refuse(ErrorCode::Busy, "leave the room before you join one", id.clone());
         };
         let patience = match target {
             Target::Queue(_) => self.config.queue_timeout,
             _ => self.config.idle_timeout,
         };
-        self.actions.push_back(Action::Join { grant: grant.clone(), target, role, resume });
-        self.state = State::Joining { role, until: now + patience };
+        self.state = State::Joining { id: id.clone(), role: *role, until: now + patience };
+        self.actions.push_back(Action::Join { grant: grant.clone(), join });
     }
 
     fn handle_leave(&mut self, now: Instant) {
@@ -158,16 +155,6 @@ impl Session {
             self.refuse(code, reason, None);
         }
         false
-    }
-}
-
-/// The id of a message, for what answers it.
-fn id_of(message: &ClientMessage) -> Option<&MessageId> {
-    match message {
-        ClientMessage::Publish(publish) => publish.id.as_ref(),
-        ClientMessage::Tell(tell) => tell.id.as_ref(),
-        ClientMessage::Request(request) => Some(&request.id),
-        _ => None,
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use tickwire_protocol::text::{Context, Decoded};
 use tickwire_protocol::{
-    Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, ListRooms, MessageId, PROTOCOL_VERSION,
-    Resume, Resync, Role, Schema, ServerMessage, Target, Tick, text,
+    Accepted, Auth, ClientMessage, CloseCode, ErrorCode, ErrorReply, Input, Join, ListRooms, MessageId,
+    PROTOCOL_VERSION, Resync, Role, Schema, ServerMessage, Tick, text,
 };
 use tickwire_sim::Player;
 
@@ -29,7 +29,7 @@ pub(crate) enum Action {
     /// Look this token up, then [`Session::handle_verdict`].
     Authenticate { token: String },
     /// Find the room and ask for a place in it, then [`Session::handle_joined`].
-    Join { grant: Grant, target: Target, role: Role, resume: Option<Resume> },
+    Join { grant: Grant, join: Join },
     /// Give the place up, or what was asked for.
     Leave,
     /// Say something in the room.
@@ -68,7 +68,7 @@ enum State {
     /// Authenticated, in no room.
     Idle { until: Instant },
     /// A room is looked for, and asked for a place.
-    Joining { role: Role, until: Instant },
+    Joining { id: Option<MessageId>, role: Role, until: Instant },
     /// In a room.
     Playing { role: Role, schema: Arc<Schema> },
     /// Over; everything that comes is ignored.
@@ -252,14 +252,15 @@ impl Session {
 
     /// The room has answered: a seat (the welcome is sent by the room itself) or why not.
     pub(crate) fn handle_joined(&mut self, now: Instant, answer: Result<(Arc<Schema>, u32), ErrorReply>) {
-        let State::Joining { role, .. } = self.state else { return };
+        let State::Joining { id, role, .. } = &mut self.state else { return };
+        let (id, role) = (id.take(), *role);
         self.state = match answer {
             Ok((schema, tick_rate)) => {
                 self.limits.set_inputs(self.config.inputs(tick_rate));
                 State::Playing { role, schema }
             }
             Err(reply) => {
-                self.send(ServerMessage::Error(reply));
+                self.send(ServerMessage::Error(reply.of(id)));
                 self.idle(now)
             }
         };
@@ -272,19 +273,20 @@ impl Session {
 
     /// [`Session::deadline`] has come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        match self.state {
-            State::AwaitingToken { until } if now >= until => {
+        match &mut self.state {
+            State::AwaitingToken { until } if now >= *until => {
                 return self.close(CloseCode::TooSlow, "no token came in time");
             }
-            State::LookingUp { until } if now >= until => {
+            State::LookingUp { until } if now >= *until => {
                 return self.close(CloseCode::TooSlow, "the token could not be looked up in time");
             }
-            State::Idle { until, .. } if now >= until && !self.listens => {
+            State::Idle { until, .. } if now >= *until && !self.listens => {
                 return self.close(CloseCode::TooSlow, "no room was joined in time");
             }
-            State::Joining { until, .. } if now >= until => {
+            State::Joining { id, until, .. } if now >= *until => {
+                let id = id.take();
                 self.actions.push_back(Action::Leave);
-                self.refuse(ErrorCode::TimedOut, "no room was found in time", None);
+                self.refuse(ErrorCode::TimedOut, "no room was found in time", id);
                 self.state = self.idle(now);
             }
             State::Closed => return,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tickwire_protocol::{Field, Join, Kind, Predict, Probe, Shape};
+use tickwire_protocol::{
+    Address, Content, Field, Kind, Predict, Probe, Publish, Request, Scope, Shape, Subscribe, Tell, Unsubscribe, Wanted,
+};
 
 use super::*;
 
@@ -237,6 +239,65 @@ fn one_room_at_a_time() {
     assert_eq!(refused(&talk.actions()), [ErrorCode::NotJoined; 3]);
     talk.say(&ClientMessage::Join(Join::room("attic")));
     assert!(matches!(talk.actions()[..], [Action::Join { .. }]));
+}
+
+/// The ids of what was refused.
+fn named(actions: &[Action]) -> Vec<&str> {
+    let id = |action| match action {
+        &Action::Send(ServerMessage::Error(ref reply)) => Some(reply.id.as_deref().unwrap_or("nothing")),
+        _ => None,
+    };
+    actions.iter().filter_map(id).collect()
+}
+
+fn join(id: &str, room: &str) -> ClientMessage {
+    ClientMessage::Join(Join { id: Some(id.into()), ..Join::room(room) })
+}
+
+#[test]
+fn every_refusal_of_a_join_names_it() {
+    let mut talk = Talk::authenticated();
+    talk.say(&join("j1", "attic"));
+    talk.say(&join("j2", "attic"));
+    assert_eq!(named(&talk.actions()), ["j2"], "one at a time");
+    talk.session.handle_joined(talk.now, Err(ErrorReply::new(ErrorCode::RoomNotFound, "no")));
+    assert_eq!(named(&talk.actions()), ["j1"], "the room has refused");
+    talk.say(&join("j3", "stuck"));
+    talk.session.handle_pong(talk.now + Duration::from_secs(29));
+    assert_eq!(named(&talk.pass(30_000)), ["j3"], "no room was found in time");
+    (4..=8).for_each(|_| talk.say(&join("j4", "attic")));
+    talk.say(&join("j9", "attic"));
+    assert_eq!(named(&talk.actions()).last(), Some(&"j9"), "and these are too many");
+}
+
+#[test]
+fn whatever_can_be_refused_is_named() {
+    let (scope, channel) = (Scope::Room, "news".to_owned());
+    let (to, content) = (Address::room(), Content::Json("1".into()));
+    let id = || Some("m1".to_owned());
+    let in_rooms = [
+        ClientMessage::Subscribe(Subscribe { id: id(), scope, channel: channel.clone(), after: None }),
+        ClientMessage::Unsubscribe(Unsubscribe { id: id(), scope, channel }),
+        ClientMessage::Publish(Publish { id: id(), to, content }),
+        ClientMessage::Tell(Tell { id: id(), message: 0, record: Bytes::new() }),
+        ClientMessage::Request(Request { id: "m1".into(), request: 0, record: Bytes::new() }),
+    ];
+    let list = ClientMessage::ListRooms(ListRooms { id: id(), wanted: Wanted::default(), live: false });
+    for message in &in_rooms {
+        let mut talk = Talk::authenticated();
+        talk.say(message);
+        let actions = talk.actions();
+        assert_eq!((refused(&actions), named(&actions)), (vec![ErrorCode::NotJoined], vec!["m1"]), "{message:?}");
+    }
+    for message in in_rooms.iter().chain([&list]) {
+        let mut talk = Talk::playing();
+        // Thirty at once are taken, five lists of rooms are.
+        (0..=30).for_each(|_| talk.say(message));
+        let actions = talk.actions();
+        assert!(refused(&actions).iter().all(|code| *code == ErrorCode::RateLimited), "{message:?}");
+        let named = named(&actions);
+        assert!(!named.is_empty() && named.iter().all(|id| *id == "m1"), "{message:?}: {named:?}");
+    }
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl Vectors {
 
 fn welcome(schema: &Arc<Schema>) -> Vec<u8> {
     let welcome = ServerMessage::Welcome(Box::new(Welcome {
+        id: None,
         room: "golden".into(),
         code: None,
         session: 1,

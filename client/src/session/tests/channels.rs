@@ -3,21 +3,31 @@
 use super::*;
 
 fn subscribe(scope: Scope, channel: &str, after: Option<u32>) -> ClientMessage {
-    ClientMessage::Subscribe(Subscribe { scope, channel: channel.into(), after })
+    ClientMessage::Subscribe(Subscribe { id: None, scope, channel: channel.into(), after })
 }
 
 fn unsubscribe(scope: Scope, channel: &str) -> ClientMessage {
-    ClientMessage::Unsubscribe(Unsubscribe { scope, channel: channel.into() })
+    ClientMessage::Unsubscribe(Unsubscribe { id: None, scope, channel: channel.into() })
 }
 
 impl Talk {
-    fn wants(&mut self, scope: Scope, channel: &str) {
-        assert_eq!(self.session.subscribe(scope, channel.into()), Ok(()));
+    fn wants(&mut self, scope: Scope, channel: &str) -> MessageId {
+        self.session.subscribe(scope, channel.into()).expect("the name is good")
     }
 
-    fn granted(&mut self, scope: Scope, channel: &str) {
-        self.hear(&ServerMessage::Subscribed(Subscribed { scope, channel: channel.into(), members: vec![], count: 1 }));
+    fn wants_no_more(&mut self, scope: Scope, channel: &str) -> MessageId {
+        self.session.unsubscribe(scope, channel.into()).expect("the name is good")
+    }
+
+    fn granted(&mut self, id: &MessageId, scope: Scope, channel: &str) {
+        let (id, channel) = (Some(id.clone()), channel.into());
+        self.hear(&ServerMessage::Subscribed(Subscribed { id, scope, channel, members: vec![], count: 1 }));
         self.updates();
+    }
+
+    fn gets(&mut self, scope: Scope, channel: &str) {
+        let id = self.wants(scope, channel);
+        self.granted(&id, scope, channel);
     }
 
     /// Which of these numbers are told when they come in a channel.
@@ -88,8 +98,7 @@ fn channels_can_be_wanted_before_they_can_be_asked_for() {
 fn a_resumed_seat_has_its_channels_and_those_of_the_relay_are_asked_for_again() {
     let mut talk = Talk::playing();
     for (scope, channel) in [(Scope::Room, "team"), (Scope::Relay, "news")] {
-        talk.wants(scope, channel);
-        talk.granted(scope, channel);
+        talk.gets(scope, channel);
     }
     talk.wants(Scope::Room, "late");
     assert_eq!(talk.told(Scope::Relay, "news", &[7]), [7]);
@@ -101,8 +110,7 @@ fn a_resumed_seat_has_its_channels_and_those_of_the_relay_are_asked_for_again() 
 #[test]
 fn a_channel_of_the_relay_that_began_anew_is_heard() {
     let mut talk = Talk::playing();
-    talk.wants(Scope::Relay, "news");
-    talk.granted(Scope::Relay, "news");
+    talk.gets(Scope::Relay, "news");
     assert_eq!(talk.told(Scope::Relay, "news", &[7]), [7]);
     talk.come_back();
     // Nobody heard it in the meantime.
@@ -113,14 +121,13 @@ fn a_channel_of_the_relay_that_began_anew_is_heard() {
 fn a_new_seat_asks_for_what_not_everyone_hears() {
     let mut talk = Talk::playing();
     for channel in ["main", "team"] {
-        talk.wants(Scope::Room, channel);
-        talk.granted(Scope::Room, channel);
+        talk.gets(Scope::Room, channel);
     }
     assert_eq!(talk.told(Scope::Room, "team", &[5]), [5]);
     talk.come_back_anew();
     assert_eq!(talk.talked(), [subscribe(Scope::Room, "team", None)]);
     for channel in ["main", "team"] {
-        assert_eq!(talk.session.unsubscribe(Scope::Room, channel.into()), Ok(()));
+        talk.wants_no_more(Scope::Room, channel);
     }
     talk.come_back_anew();
     assert_eq!(talk.talked(), [unsubscribe(Scope::Room, "main")]);
@@ -129,10 +136,9 @@ fn a_new_seat_asks_for_what_not_everyone_hears() {
 #[test]
 fn a_channel_given_up_without_a_connection_is_given_up_with_the_next() {
     let mut talk = Talk::playing();
-    talk.wants(Scope::Room, "team");
-    talk.granted(Scope::Room, "team");
+    talk.gets(Scope::Room, "team");
     talk.session.handle_lost(None, "cut");
-    assert_eq!(talk.session.unsubscribe(Scope::Room, "team".into()), Ok(()));
+    talk.wants_no_more(Scope::Room, "team");
     talk.said();
     talk.enter([2; 16]);
     assert_eq!(talk.talked(), [unsubscribe(Scope::Room, "team")]);
@@ -148,19 +154,120 @@ fn a_name_that_is_too_long_is_not_said() {
 }
 
 #[test]
+fn a_channel_that_is_refused_for_now_is_asked_for_in_time() {
+    let mut talk = Talk::playing();
+    talk.gets(Scope::Room, "team");
+    let (more, less) = (talk.wants(Scope::Relay, "news"), talk.wants_no_more(Scope::Room, "team"));
+    talk.said();
+    talk.updates();
+    for (id, retry_ms) in [(&more, 300), (&less, 400)] {
+        talk.put_off(id, retry_ms);
+        let retry_in = Some(Duration::from_millis(retry_ms.into()));
+        let (code, message, id) = (ErrorCode::RateLimited, "slow".into(), Some(id.clone()));
+        assert_eq!(talk.updates(), [Update::Refused { code, message, id, retry_in }]);
+    }
+    assert_eq!(talk.pass(), Duration::from_millis(400), "when all of it has a chance");
+    assert_eq!(talk.said(), [unsubscribe(Scope::Room, "team")]);
+    assert_eq!(talk.pass(), Duration::from_millis(250), "one after the other");
+    assert_eq!(talk.said(), [subscribe(Scope::Relay, "news", None)]);
+    talk.put_off(&more, 300);
+    assert_eq!(talk.pass(), Duration::from_millis(300), "it goes by the same id");
+    assert_eq!(talk.said(), [subscribe(Scope::Relay, "news", None)]);
+    talk.granted(&more, Scope::Relay, "news");
+    talk.hear(&ServerMessage::Unsubscribed(Unsubscribed {
+        id: Some(less),
+        scope: Scope::Room,
+        channel: "team".into(),
+    }));
+    talk.pass();
+    assert_eq!(talk.said(), [], "all is as it is wanted");
+}
+
+#[test]
+fn what_waits_for_its_turn_is_asked_for_at_once_by_the_next_connection() {
+    let mut talk = Talk::playing();
+    let ids = [(Scope::Room, "team"), (Scope::Relay, "news")].map(|(scope, channel)| talk.wants(scope, channel));
+    ids.iter().for_each(|id| talk.put_off(id, 10_000));
+    talk.come_back();
+    assert_eq!(talk.talked(), [subscribe(Scope::Relay, "news", None), subscribe(Scope::Room, "team", None)]);
+    assert_eq!(talk.session.next_turn(), None);
+}
+
+#[test]
+fn a_channel_that_is_not_to_be_had_is_wished_for_no_more() {
+    let mut talk = Talk::playing();
+    talk.gets(Scope::Room, "team");
+    let refused = [talk.wants(Scope::Relay, "news"), talk.wants_no_more(Scope::Room, "side")];
+    talk.updates();
+    for id in refused {
+        talk.refused(ErrorCode::NoChannel, Some(id.clone()));
+        let (code, message) = (ErrorCode::NoChannel, "no".into());
+        assert_eq!(talk.updates(), [Update::Refused { code, message, id: Some(id), retry_in: None }]);
+    }
+    talk.come_back();
+    assert_eq!(talk.talked(), []);
+    talk.come_back_anew();
+    assert_eq!(talk.talked(), [subscribe(Scope::Room, "team", None)]);
+}
+
+#[test]
+fn an_answer_to_what_was_wanted_before_is_none_to_what_is_wanted_now() {
+    let mut talk = Talk::playing();
+    let first = talk.wants(Scope::Room, "team");
+    talk.wants_no_more(Scope::Room, "team");
+    let last = talk.wants(Scope::Room, "team");
+    talk.granted(&first, Scope::Room, "team");
+    talk.put_off(&first, 300);
+    assert_eq!(talk.updates(), [], "it is refused no more");
+    talk.come_back();
+    assert_eq!(talk.talked(), [subscribe(Scope::Room, "team", None)], "it has no answer yet");
+    talk.granted(&last, Scope::Room, "team");
+    talk.come_back();
+    assert_eq!(talk.talked(), []);
+}
+
+fn list(live: bool) -> ClientMessage {
+    ClientMessage::ListRooms(ListRooms { id: None, wanted: Wanted::default(), live })
+}
+
+impl Talk {
+    fn lists(&mut self, live: bool) -> MessageId {
+        self.session.list_rooms(Wanted::default(), live).expect("it keeps to the caps")
+    }
+
+    fn listed(&mut self, id: &MessageId) {
+        let id = Some(id.clone());
+        self.hear(&ServerMessage::RoomList(RoomList { id, whole: true, rooms: vec![], gone: vec![] }));
+    }
+}
+
+#[test]
 fn a_live_list_of_rooms_is_asked_for_again() {
     let mut talk = Talk::playing();
     talk.said();
-    let list = |live| ClientMessage::ListRooms(ListRooms { wanted: Wanted::default(), live });
-    let whole = ServerMessage::RoomList(RoomList { whole: true, rooms: vec![], gone: vec![] });
-    assert_eq!(talk.session.list_rooms(Wanted::default(), true), Ok(()));
-    talk.hear(&whole);
+    let live = talk.lists(true);
+    talk.listed(&live);
     assert_eq!(talk.talked(), [list(true)]);
     talk.come_back();
     assert_eq!(talk.talked(), [list(true)]);
-    assert_eq!(talk.session.list_rooms(Wanted::default(), false), Ok(()));
-    talk.hear(&whole);
-    assert_eq!(talk.talked(), [list(false)]);
+    let once = talk.lists(false);
+    talk.listed(&live);
+    talk.come_back();
+    assert_eq!(talk.talked(), [list(false)], "that was the answer to the other");
+    talk.listed(&once);
     talk.come_back();
     assert_eq!(talk.talked(), []);
+}
+
+#[test]
+fn a_list_that_is_refused_for_now_is_asked_for_in_time() {
+    let mut talk = Talk::playing();
+    let id = talk.lists(false);
+    talk.said();
+    talk.put_off(&id, 600);
+    assert_eq!(talk.pass(), Duration::from_millis(600));
+    assert_eq!(talk.said(), [list(false)]);
+    talk.refused(ErrorCode::Forbidden, Some(id));
+    talk.come_back();
+    assert_eq!(talk.talked(), [], "it was refused for good");
 }

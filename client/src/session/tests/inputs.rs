@@ -58,6 +58,6 @@ fn a_spectator_sees_and_sends_no_input() {
     talk.session.handle_lost(None, "cut");
     talk.said();
     talk.enter([2; 16]);
-    let join = Join { target: Target::Room("lobby".into()), role: Role::Spectator, resume: None };
+    let join = Join { id: None, target: Target::Room("lobby".into()), role: Role::Spectator, resume: None };
     assert_eq!(talk.said()[1], ClientMessage::Join(join), "there is no seat to resume");
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn join(target: Target, resume: Option<Resume>) -> ClientMessage {
-    ClientMessage::Join(Join { target, role: Role::Player, resume })
+    ClientMessage::Join(Join { id: None, target, role: Role::Player, resume })
 }
 
 #[test]
@@ -32,44 +32,57 @@ fn a_lost_seat_is_resumed_or_taken_anew() {
     talk.session.handle_connected();
     talk.accepted();
     talk.said();
-    talk.refused(ErrorCode::ResumeRefused, None);
+    talk.join_refused(ErrorCode::ResumeRefused);
     assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
     assert_eq!((talk.session.counts().reconnects, talk.session.counts().evicted), (1, 1));
 }
 
-#[test]
-fn a_room_that_refuses_for_now_is_asked_again_in_time() {
+fn knocking() -> (Talk, MessageId) {
     let mut talk = Talk::new();
     talk.session.handle_connected();
     talk.accepted();
     talk.said();
-    let full = |retry_ms| ErrorReply { code: ErrorCode::RoomFull, message: "full".into(), retry_ms, id: None };
-    talk.hear(&ServerMessage::Error(full(None)));
-    assert_eq!(talk.session.deadline(), None, "for good");
-    talk.hear(&ServerMessage::Error(full(Some(700))));
-    assert_eq!(talk.session.deadline(), Some(talk.now + Duration::from_millis(700)));
-    talk.now += Duration::from_millis(700);
-    talk.session.handle_timeout(talk.now);
-    assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
-    assert_eq!(talk.session.deadline(), None);
+    let id = talk.session.joining.clone().expect("it has asked for the room");
+    (talk, id)
 }
 
 #[test]
-fn only_what_is_said_of_the_join_has_it_asked_again() {
-    let mut talk = Talk::new();
-    talk.session.handle_connected();
-    talk.accepted();
-    talk.said();
-    let busy = |id| ErrorReply { code: ErrorCode::RateLimited, message: "slow".into(), retry_ms: Some(700), id };
-    talk.hear(&ServerMessage::Error(busy(Some("1".into()))));
+fn a_room_that_refuses_for_now_is_asked_again_in_time() {
+    let (mut talk, id) = knocking();
+    talk.put_off(&id, 700);
+    assert_eq!(talk.pass(), Duration::from_millis(700));
+    assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
     assert_eq!(talk.session.deadline(), None);
-    talk.hear(&ServerMessage::Error(busy(None)));
-    // It was said of something else after all.
+    talk.join_refused(ErrorCode::RoomFull);
+    assert_eq!(talk.session.deadline(), None, "for good");
+    assert_eq!(talk.session.counts().errors, 2);
+}
+
+#[test]
+fn only_what_names_the_join_has_it_asked_again() {
+    let (mut talk, id) = knocking();
+    talk.put_off(&"of something else".into(), 700);
+    talk.hear(&ServerMessage::Error(ErrorReply::new(ErrorCode::RateLimited, "slow").retry_in(Duration::from_secs(1))));
+    assert_eq!(talk.session.deadline(), None);
+    talk.put_off(&id, 700);
+    talk.pass();
+    talk.put_off(&id, 700);
+    assert_eq!(talk.session.deadline(), None, "the one that was asked first has had its answer");
     talk.welcome([1; 16]);
-    talk.said();
-    talk.now += Duration::from_millis(700);
-    talk.session.handle_timeout(talk.now);
-    assert_eq!(talk.said(), [], "it is in the room");
+    assert!(talk.session.is_playing());
+}
+
+#[test]
+fn a_welcome_that_nobody_has_asked_for_is_none() {
+    let (mut talk, id) = knocking();
+    for other in [None, Some("another".into())] {
+        talk.welcome_to(other, [1; 16]);
+    }
+    assert_eq!((talk.session.is_playing(), talk.session.counts().errors), (false, 2));
+    talk.welcome_to(Some(id.clone()), [1; 16]);
+    assert_eq!((talk.session.is_playing(), talk.session.counts().errors), (true, 2));
+    talk.welcome_to(Some(id), [1; 16]);
+    assert_eq!(talk.session.counts().errors, 3, "once is enough");
 }
 
 #[test]
@@ -84,12 +97,12 @@ fn who_asked_for_any_room_comes_back_to_the_one_that_it_was_in() {
     talk.accepted();
     let resume = Some(Resume { token: [1; 16], received: 0 });
     assert_eq!(talk.said()[1], join(Target::Room("lobby".into()), resume));
-    talk.refused(ErrorCode::ResumeRefused, None);
+    talk.join_refused(ErrorCode::ResumeRefused);
     assert_eq!(talk.said(), [join(Target::Code("QX7P".into()), None)]);
-    talk.refused(ErrorCode::RoomNotFound, None);
+    talk.join_refused(ErrorCode::RoomNotFound);
     assert_eq!(talk.said(), [join(anywhere, None)]);
     talk.updates();
-    talk.refused(ErrorCode::RoomNotFound, None);
+    talk.join_refused(ErrorCode::RoomNotFound);
     assert_eq!(talk.said(), [], "there is nowhere else to go");
     assert!(matches!(talk.updates()[..], [Update::Refused { code: ErrorCode::RoomNotFound, .. }]));
 }
