@@ -67,11 +67,12 @@ impl Service {
                     tokio::spawn(async move {
                         match tls {
                             None => desk.serve(stream).await,
-                            Some(tls) => match tls.accept(stream).await {
-                                Ok(stream) => desk.serve(stream).await,
-                                // The certificate was not believed.
-                                Err(_) => {}
-                            },
+                            // If not, its certificate was not believed.
+                            Some(tls) => {
+                                if let Ok(stream) = tls.accept(stream).await {
+                                    desk.serve(stream).await;
+                                }
+                            }
                         }
                     });
                 }

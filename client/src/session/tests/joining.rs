@@ -118,7 +118,7 @@ fn who_holds_no_seat_any_more_in_a_private_room_asks_for_it_as_at_first() {
     talk.accepted();
     let resume = Some(Resume { token: [1; 16], received: 0 });
     assert_eq!(talk.said()[1], join(Target::Room("lobby".into()), resume));
-    talk.refused(ErrorCode::RoomNotFound, None);
+    talk.join_refused(ErrorCode::RoomNotFound);
     assert_eq!(talk.said(), [join(Target::Room("lobby".into()), None)]);
 }
 
