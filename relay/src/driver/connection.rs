@@ -20,10 +20,10 @@ use crate::command::{Joined, Saying};
 use crate::form::{Form, probed_tick};
 use crate::gate::Visit;
 use crate::hub::Speaker;
-use crate::link::SessionId;
 use crate::outbox::Look;
 use crate::place::{Parting, Place};
 use crate::session::{Action, Session};
+use crate::sessions::Enrolled;
 use crate::strangers::Stranger;
 use crate::watch::Watch;
 
@@ -34,53 +34,11 @@ pub(super) struct Opening {
     pub(super) token: Option<String>,
 }
 
-/// Serves one WebSocket connection to its end. `stranger` is given up when the token is accepted, `visit` at the end.
-pub(super) async fn serve(
-    socket: Socket,
-    Opening { form, token }: Opening,
-    shared: Arc<Shared>,
-    (stranger, visit): (Stranger, Visit),
-) {
-    let mut session = Session::new(now(), shared.config.clone(), form);
-    if let Some(token) = token {
-        session.handle_token(now(), token);
-    }
-    let enrolled = shared.sessions.enroll(socket.outbox().clone());
-    let ousted = Box::pin(stranger.ousted().notified_owned());
-    let mut connection = Connection {
-        id: enrolled.id,
-        session,
-        form,
-        socket,
-        stranger: Some((stranger, ousted)),
-        visit,
-        lookup: None,
-        joining: None,
-        place: None,
-        watch: None,
-        parting: Parting::default(),
-        shared,
-    };
-    let end = connection.converse().await;
-    let Connection { mut socket, place, joining, shared, id, .. } = connection;
-    shared.hub.leave(now(), id);
-    // Before the farewell, which may take a while: a match with who is about to go is none.
-    drop((joining, place, enrolled));
-    // Apart, so that the memory is not taken from the start.
-    match end {
-        End::Close(code, reason) => {
-            tracing::debug!(session = id, %code, reason, "closing");
-            shared.tally.closed(code);
-            Box::pin(socket.close(code, &reason, shared.config.close_timeout)).await;
-        }
-        End::Gone => Box::pin(socket.part()).await,
-    }
-}
-
-struct Connection {
+/// A session with its socket and its place. Boxed: what an async function is given lies in its memory twice.
+pub(super) struct Connection {
     shared: Arc<Shared>,
     session: Session,
-    id: SessionId,
+    enrolled: Enrolled,
     form: Form,
     socket: Socket,
     /// While no token was accepted; with what tells when it has to go.
@@ -142,6 +100,57 @@ impl Alarm<'_> {
 }
 
 impl Connection {
+    /// `stranger` is given up when the token is accepted, `visit` at the end.
+    pub(super) fn new(
+        socket: Socket,
+        Opening { form, token }: Opening,
+        shared: Arc<Shared>,
+        (stranger, visit): (Stranger, Visit),
+    ) -> Box<Self> {
+        let mut session = Session::new(now(), shared.config.clone(), form);
+        if let Some(token) = token {
+            session.handle_token(now(), token);
+        }
+        let ousted = Box::pin(stranger.ousted().notified_owned());
+        Box::new(Self {
+            enrolled: shared.sessions.enroll(socket.outbox().clone()),
+            session,
+            form,
+            socket,
+            stranger: Some((stranger, ousted)),
+            visit,
+            lookup: None,
+            joining: None,
+            place: None,
+            watch: None,
+            parting: Parting::default(),
+            shared,
+        })
+    }
+
+    /// Serves it to its end.
+    pub(super) async fn serve(mut self: Box<Self>) {
+        let end = self.converse().await;
+        // Apart, so that the memory is not taken from the start.
+        Box::pin(self.part(end)).await;
+    }
+
+    /// Takes leave of everyone.
+    async fn part(self: Box<Self>, end: End) {
+        let Self { mut socket, place, joining, shared, enrolled, .. } = *self;
+        shared.hub.leave(now(), enrolled.id);
+        // Before the farewell, which may take a while: a match with who is about to go is none.
+        drop((joining, place));
+        match end {
+            End::Close(code, reason) => {
+                tracing::debug!(session = enrolled.id, %code, reason, "closing");
+                shared.tally.closed(code);
+                socket.close(code, &reason, shared.config.close_timeout).await;
+            }
+            End::Gone => socket.part().await,
+        }
+    }
+
     async fn converse(&mut self) -> End {
         let at = self.deadline();
         let timer = pin!(tokio::time::sleep_until(at.into()));
@@ -259,7 +268,7 @@ impl Connection {
                 self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
             }
             Action::Join { grant, join } => {
-                let (session, form, outbox) = (self.id, self.form, self.socket.outbox().clone());
+                let (session, form, outbox) = (self.enrolled.id, self.form, self.socket.outbox().clone());
                 self.parting = Parting::default();
                 let parting = self.parting.clone();
                 let entrant = Entrant { session, form, outbox, grant, join, parting };
@@ -328,7 +337,7 @@ impl Connection {
 
     fn say_to_all(&self, player: &Player, saying: Saying) {
         let hub = &self.shared.hub;
-        let speaker = Speaker { session: self.id, form: self.form, outbox: self.socket.outbox(), player };
+        let speaker = Speaker { session: self.enrolled.id, form: self.form, outbox: self.socket.outbox(), player };
         match saying {
             Saying::Subscribe(subscribe) => hub.subscribe(now(), speaker, subscribe),
             Saying::Unsubscribe(unsubscribe) => hub.unsubscribe(now(), speaker, unsubscribe),
@@ -339,7 +348,7 @@ impl Connection {
 
     fn note_listening(&mut self) {
         let now = now();
-        self.session.handle_listening(now, self.watch.is_some() || self.shared.hub.hears(now, self.id));
+        self.session.handle_listening(now, self.watch.is_some() || self.shared.hub.hears(now, self.enrolled.id));
     }
 
     fn list_rooms(&mut self, asked: ListRooms) {

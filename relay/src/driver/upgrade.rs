@@ -14,11 +14,11 @@ use tickwire_protocol::MAX_TOKEN;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::accept::{Permits, Shared};
-use super::connection::Opening;
+use super::connection::{Connection, Opening};
 use super::http::plain;
+use super::now;
 use super::socket::Socket;
 use super::transport::Transport;
-use super::{connection, now};
 use crate::form::Form;
 use crate::gate::Barred;
 
@@ -62,7 +62,7 @@ async fn serve(upgrade: OnUpgrade, opening: Opening, shared: Arc<Shared>, permit
     let Ok(transport) = transport.settle() else { return };
     transport.tune(shared.config.send_buffer);
     let socket = Socket::over(transport, read_ahead, opening.form, &shared.config);
-    connection::serve(socket, opening, shared, (stranger, visit)).await;
+    Connection::new(socket, opening, shared, (stranger, visit)).serve().await;
 }
 
 /// The connection under an upgrade, as plain as it can be had, and what was read ahead: a copy, because the slice, be it empty, would keep

@@ -16,10 +16,10 @@ use tickwire_sim::{Events, Game, Player, Refusal, Replicated, Rng, Setup, Sim, S
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::accept::{Relay, Shared};
-use super::connection::Opening;
+use super::connection::{Connection, Opening};
+use super::now;
 use super::socket::Socket;
 use super::transport::Transport;
-use super::{connection, now};
 use crate::Wire;
 use crate::config::Config;
 use crate::fanout::{Op, Shard};
@@ -112,7 +112,8 @@ impl Match {
         let visit = self.shared.gate.wave_through();
         let opening = Opening { form: Form::Binary, token: None };
         let stranger = self.shared.strangers.admit();
-        tokio::spawn(connection::serve(socket, opening, self.shared.clone(), (stranger, visit)));
+        let connection = Connection::new(socket, opening, self.shared.clone(), (stranger, visit));
+        tokio::spawn(connection.serve());
         Client::start(name, theirs.outer, link, self.tick.clone(), vocal)
     }
 
