@@ -6,6 +6,9 @@ use tickwire_protocol::{ErrorCode, ErrorReply};
 
 use crate::limit::{Gcra, Rate};
 
+/// Bytes that a message is more than its content: who says it, in which channel, and all that the text form puts around it.
+const AROUND: u32 = 128;
+
 /// How much.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowed {
@@ -32,9 +35,9 @@ impl Budget {
         }
     }
 
-    /// Whether something of so many bytes may be said to others.
+    /// Whether something with so many bytes of content may be said to others, or that someone comes or goes.
     pub(crate) fn spread(&mut self, now: Instant, bytes: usize) -> Result<(), ErrorReply> {
-        self.bytes.check(now, bytes as u32).map_err(too_much)?;
+        self.bytes.check(now, bytes as u32 + AROUND).map_err(too_much)?;
         self.messages.check(now, 1).map_err(too_much)
     }
 

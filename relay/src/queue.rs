@@ -1,7 +1,8 @@
 //! Players who wait for a match: those who want the same and are of like rank are put together, and the longer one waits, the less alike they
 //! have to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use tickwire_protocol::{ErrorCode, ErrorReply, Labels, MAX_PARTY, Queueing};
@@ -22,8 +23,15 @@ pub(crate) struct Tolerance {
     pub(crate) a_second: u32,
 }
 
-/// A place in the queue, never used twice.
-pub(crate) type Ticket = u64;
+/// A place in the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    common: Common,
+    number: Number,
+}
+
+/// A ticket's number, never used twice: by it, whoever came first is first.
+type Number = u64;
 
 /// What a player who waits hears in the end.
 pub(crate) type Found = Result<RoomHandle, ErrorReply>;
@@ -40,11 +48,19 @@ struct Common {
 #[derive(Debug)]
 pub(crate) struct Queue {
     tolerance: Tolerance,
-    /// By what they want, and then by age.
-    waiting: BTreeMap<Common, BTreeMap<Ticket, Waiting>>,
-    next: Ticket,
+    waiting: BTreeMap<Common, Alike>,
+    /// Each player's ticket.
+    tickets: HashMap<String, Ticket>,
+    last: Number,
     /// When to look again: however many ask, it is looked for all.
     look_at: Option<Instant>,
+}
+
+/// Those who want the same.
+#[derive(Debug, Default)]
+struct Alike {
+    by_age: BTreeMap<Number, Waiting>,
+    by_rank: BTreeSet<(i32, Number)>,
 }
 
 /// One of them.
@@ -66,7 +82,7 @@ pub(crate) struct Match {
 
 impl Queue {
     pub(crate) fn new(tolerance: Tolerance) -> Self {
-        Self { tolerance, waiting: BTreeMap::new(), next: 0, look_at: None }
+        Self { tolerance, waiting: BTreeMap::new(), tickets: HashMap::new(), last: 0, look_at: None }
     }
 
     /// A player waits from now on, and no longer by another session.
@@ -84,29 +100,37 @@ impl Queue {
             return Err(ErrorReply::new(ErrorCode::Invalid, format!("a match has 1 to {MAX_PARTY} players")));
         }
         // The newest session wins: the other may be a connection that nobody knows yet to be lost.
-        for alike in self.waiting.values_mut() {
-            for (_, old) in alike.extract_if(.., |_, waiting| waiting.player.id == player.id) {
-                let refusal = ErrorReply::new(ErrorCode::Busy, "a newer session of the player waits instead");
-                let _ = old.found.send(Err(refusal));
-            }
+        if let Some(old) = self.tickets.get(&player.id).cloned().and_then(|ticket| self.take(&ticket)) {
+            let _ =
+                old.found.send(Err(ErrorReply::new(ErrorCode::Busy, "a newer session of the player waits instead")));
         }
         let (found, answer) = oneshot::channel();
-        self.next += 1;
-        let alike = self.waiting.entry(Common { kind, labels, players }).or_default();
-        alike.insert(self.next, Waiting { player, rank, since: now, found });
-        Ok((self.next, answer))
+        self.last += 1;
+        let ticket = Ticket { common: Common { kind, labels, players }, number: self.last };
+        self.tickets.insert(player.id.clone(), ticket.clone());
+        let alike = self.waiting.entry(ticket.common.clone()).or_default();
+        alike.by_rank.insert((rank, ticket.number));
+        alike.by_age.insert(ticket.number, Waiting { player, rank, since: now, found });
+        Ok((ticket, answer))
     }
 
     /// A player waits no more; nothing happens if a match was found.
-    pub(crate) fn leave(&mut self, ticket: Ticket) {
-        self.waiting.retain(|_, alike| {
-            alike.remove(&ticket);
-            !alike.is_empty()
-        });
+    pub(crate) fn leave(&mut self, ticket: &Ticket) {
+        self.take(ticket);
+    }
+
+    fn take(&mut self, ticket: &Ticket) -> Option<Waiting> {
+        let alike = self.waiting.get_mut(&ticket.common)?;
+        let waiting = alike.take(ticket.number)?;
+        if alike.by_age.is_empty() {
+            self.waiting.remove(&ticket.common);
+        }
+        self.tickets.remove(&waiting.player.id);
+        Some(waiting)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.values().map(BTreeMap::len).sum()
+        self.tickets.len()
     }
 
     /// The matches that can be, whose players wait no more; none if it was looked for them not long ago. Whoever has waited for longest chooses
@@ -116,46 +140,59 @@ impl Queue {
             return Vec::new();
         }
         self.look_at = Some(now + LOOK_EVERY);
+        let Self { tolerance, waiting, tickets, .. } = self;
         let mut matches = Vec::new();
-        for (common, alike) in &mut self.waiting {
-            while let Some(party) =
-                alike.iter().find_map(|(&ticket, _)| self.tolerance.party(now, common, alike, ticket))
-            {
-                let players = party.iter().filter_map(|ticket| alike.remove(ticket)).collect();
-                matches.push(Match { kind: common.kind.clone(), labels: common.labels.clone(), players });
+        for (common, alike) in waiting.iter_mut() {
+            // Who finds nobody will not do so when others have gone: once through is enough.
+            let mut oldest = alike.oldest_after(0);
+            while let Some(number) = oldest {
+                if let Some(party) = alike.party(now, *tolerance, usize::from(common.players), number) {
+                    let players: Vec<Waiting> = party.into_iter().filter_map(|number| alike.take(number)).collect();
+                    players.iter().for_each(|waiting| drop(tickets.remove(&waiting.player.id)));
+                    matches.push(Match { kind: common.kind.clone(), labels: common.labels.clone(), players });
+                }
+                oldest = alike.oldest_after(number);
             }
         }
-        self.waiting.retain(|_, alike| !alike.is_empty());
+        waiting.retain(|_, alike| !alike.by_age.is_empty());
         matches
     }
 }
 
-impl Tolerance {
-    /// The tickets of a match around one who waits, if there are enough.
-    fn party(
-        self,
-        now: Instant,
-        common: &Common,
-        alike: &BTreeMap<Ticket, Waiting>,
-        ticket: Ticket,
-    ) -> Option<Vec<Ticket>> {
-        let needed = usize::from(common.players) - 1;
-        if alike.len() <= needed {
-            return None;
-        }
-        let Waiting { rank, since, .. } = alike.get(&ticket)?;
-        let bears = self.after(now.saturating_duration_since(*since));
-        let mut others: Vec<(u32, Ticket)> = alike
-            .iter()
-            .filter(|&(&other, _)| other != ticket)
-            .map(|(&other, waiting)| (waiting.rank.abs_diff(*rank), other))
-            .filter(|(apart, _)| *apart <= bears)
-            .collect();
-        others.sort_unstable();
-        let party = std::iter::once(ticket).chain(others.into_iter().take(needed).map(|(_, other)| other));
-        Some(party.collect::<Vec<_>>()).filter(|party| party.len() == needed + 1)
+impl Alike {
+    fn take(&mut self, number: Number) -> Option<Waiting> {
+        let waiting = self.by_age.remove(&number)?;
+        self.by_rank.remove(&(waiting.rank, number));
+        Some(waiting)
     }
 
+    fn oldest_after(&self, number: Number) -> Option<Number> {
+        self.by_age.range(number + 1..).next().map(|(&number, _)| number)
+    }
+
+    /// A match of so many players around one who waits, if there are enough: of the likest rank, and among those of who came first.
+    fn party(&self, now: Instant, tolerance: Tolerance, players: usize, number: Number) -> Option<Vec<Number>> {
+        let Waiting { rank, since, .. } = self.by_age.get(&number)?;
+        let bears = tolerance.after(now.saturating_duration_since(*since));
+        let here = (*rank, number);
+        let apart = |&(other, number): &(i32, Number)| (other.abs_diff(*rank), number);
+        let mut above = self.by_rank.range((Bound::Excluded(here), Bound::Unbounded)).map(apart).peekable();
+        let mut below = self.by_rank.range(..here).rev().map(apart).peekable();
+        let mut party = vec![number];
+        while party.len() < players {
+            let next = match (above.peek(), below.peek()) {
+                (Some(up), Some(down)) if down < up => below.next(),
+                (Some(_), _) => above.next(),
+                (None, _) => below.next(),
+            };
+            let (_, other) = next.filter(|(apart, _)| *apart <= bears)?;
+            party.push(other);
+        }
+        Some(party)
+    }
+}
+
+impl Tolerance {
     fn after(self, waited: Duration) -> u32 {
         let more = u64::from(self.a_second) * waited.as_millis() as u64 / 1000;
         u32::try_from(u64::from(self.at_first) + more).unwrap_or(u32::MAX)
@@ -208,11 +245,38 @@ mod tests {
         let again = queue.enter(now, Player { id: "ada".into(), name: "ada".into() }, Queueing::default());
         assert_eq!(again.err().map(|refusal| refusal.code), Some(ErrorCode::Invalid));
         let newer = enter(&mut queue, now, "ada", 2, 0);
-        queue.leave(ada);
+        queue.leave(&ada);
         assert_eq!(queue.len(), 1, "the newer one waits on");
-        queue.leave(newer);
+        queue.leave(&newer);
         enter(&mut queue, now, "bo", 2, 0);
         assert!(queue.matches(now).is_empty());
+    }
+
+    #[test]
+    fn those_of_one_rank_are_matched_by_age() {
+        let (mut queue, now) = (queue(), Instant::now());
+        for name in ["ada", "bo", "cy", "di", "ed"] {
+            enter(&mut queue, now, name, 2, 7);
+        }
+        assert_eq!(names(queue.matches(now)), [["ada", "bo"], ["cy", "di"]]);
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_crowd_of_ranks_far_apart_is_looked_through_at_once() {
+        let (mut queue, now) = (queue(), Instant::now());
+        let crowd = 100_000;
+        for index in 0..crowd {
+            enter(&mut queue, now, &format!("{index}"), 2, index * 20_000 - i32::MAX / 2);
+        }
+        assert!(queue.matches(now).is_empty());
+        // Each has a neighbour now, and whoever came first is matched first.
+        for index in 0..crowd {
+            enter(&mut queue, now, &format!("{index}'"), 2, index * 20_000 - i32::MAX / 2 + 1);
+        }
+        let found = names(queue.matches(now + LOOK_EVERY));
+        assert_eq!((found.len(), &found[1]), (crowd as usize, &vec!["1".to_owned(), "1'".to_owned()]));
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]

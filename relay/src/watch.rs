@@ -38,6 +38,11 @@ impl Watch {
         self.next
     }
 
+    /// Looks later: the client still has to take what it was told.
+    pub(crate) fn wait(&mut self, now: Instant) {
+        self.next = now + LOOK_EVERY;
+    }
+
     /// What has changed, if anything has.
     pub(crate) fn look(&mut self, now: Instant, list: &[RoomListing]) -> Option<RoomList> {
         self.next = now + LOOK_EVERY;
@@ -56,13 +61,23 @@ impl Watch {
 pub(crate) fn those_of<'a>(wanted: &Wanted, list: &'a [RoomListing]) -> impl Iterator<Item = &'a RoomListing> {
     let mut left = MAX_TOLD;
     let fits = move |room: &&RoomListing| {
-        let labels: usize = room.labels.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-        let size = 64 + room.name.len() + room.kind.len() + room.metadata.len() + labels;
+        let labels: usize = room.labels.iter().map(|(name, value)| written(name) + written(value) + 8).sum();
+        let size = 64 + written(&room.name) + written(&room.kind) + written(&room.metadata) + labels;
         let fits = size <= left;
         left = left.saturating_sub(size);
         fits
     };
     list.iter().filter(move |room| wanted.is_met_by(&room.kind, &room.labels)).take_while(fits)
+}
+
+/// Bytes of a text in JSON, where six stand for a control character.
+fn written(text: &str) -> usize {
+    let of = |byte| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(of).sum()
 }
 
 fn hash(room: &RoomListing) -> u64 {
@@ -102,5 +117,15 @@ mod tests {
         let told = told.map(|told| (told.id, told.rooms, told.gone));
         assert_eq!(told, Some((Some("l1".into()), vec![], vec!["a".to_owned()])));
         assert_eq!(watch.look(now, &[room("c", "duel", 0)]), None);
+    }
+
+    #[test]
+    fn what_is_longer_in_text_counts_as_long_as_it_is_there() {
+        let list: Vec<RoomListing> = (0..100)
+            .map(|index| RoomListing { metadata: "\u{1}".repeat(1000), ..room(&format!("{index}"), "duel", 0) })
+            .collect();
+        let told: Vec<&RoomListing> = those_of(&Wanted::default(), &list).collect();
+        let json = serde_json::to_string(&told).expect("a list is JSON");
+        assert!(!told.is_empty() && json.len() <= MAX_TOLD, "{} in {} bytes", told.len(), json.len());
     }
 }

@@ -211,6 +211,7 @@ async fn behind_a_proxy_each_address_asks_for_so_much_and_a_forged_one_dodges_no
         let [first, second] = ada(index);
         assert_eq!(listed(&host, &[&first, &second]).await, status);
     }
+    assert_eq!(listed(&host, &["x-forwarded-for: \u{ff}, 198.51.100.7"]).await, 429, "what is no text hides nobody");
     for (home, status) in [("2001:db8:0:7::1", 200), ("[2001:db8:0:7::2]:4711", 200), ("2001:db8:0:7:8::", 429)] {
         assert_eq!(listed(&host, &[&format!("x-forwarded-for: {home}")]).await, status, "a home is one address");
     }

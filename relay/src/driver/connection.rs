@@ -214,9 +214,6 @@ impl Connection {
             if let Poll::Ready(look) = self.socket.outbox().poll_look(cx) {
                 break 'event Event::Look(look);
             }
-            if alarm.poll(now, cx).is_ready() {
-                break 'event Event::Alarm;
-            }
             if let Some(Poll::Ready(verdict)) = self.lookup.as_mut().map(|lookup| lookup.as_mut().poll(cx)) {
                 self.lookup = None;
                 break 'event Event::Verdict(verdict);
@@ -228,10 +225,14 @@ impl Connection {
             if self.stranger.as_mut().is_some_and(|(_, ousted)| ousted.as_mut().poll(cx).is_ready()) {
                 break 'event Event::Ousted;
             }
-            match self.socket.poll_next(now, cx) {
-                Poll::Ready(incoming) => Event::Incoming(incoming),
-                Poll::Pending => return Poll::Pending,
+            if let Poll::Ready(incoming) = self.socket.poll_next(now, cx) {
+                break 'event Event::Incoming(incoming);
             }
+            // Last, so that nobody is taken for silent whose words have come and were not read.
+            if alarm.poll(now, cx).is_ready() {
+                break 'event Event::Alarm;
+            }
+            return Poll::Pending;
         };
         Poll::Ready((now, event))
     }
@@ -359,8 +360,11 @@ impl Connection {
     }
 
     fn look_for_rooms(&mut self, now: Instant) {
-        let watch = self.watch.as_mut().filter(|watch| now >= watch.deadline());
-        if let Some(news) = watch.and_then(|watch| watch.look(now, &self.shared.lobby.list(now))) {
+        let Some(watch) = self.watch.as_mut().filter(|watch| now >= watch.deadline()) else { return };
+        if !self.socket.outbox().is_drained() {
+            return watch.wait(now);
+        }
+        if let Some(news) = watch.look(now, &self.shared.lobby.list(now)) {
             self.send(&ServerMessage::RoomList(news));
         }
     }

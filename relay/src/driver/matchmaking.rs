@@ -175,7 +175,9 @@ fn make_matches(shared: &Shared) {
     let matches = queue(shared).matches(now());
     for Match { kind, labels, players } in matches {
         let seats = Some(players.len() as u16);
-        let room = create(shared, Creation { kind, labels, seats, ..Creation::default() }, None);
+        // A match of one is a room of one's own, and counts as such.
+        let creator = players.first().filter(|_| players.len() == 1).map(|waiting| &waiting.player);
+        let room = create(shared, Creation { kind, labels, seats, ..Creation::default() }, creator);
         for waiting in players {
             if let Ok(room) = &room {
                 // It has a seat for each, or their joins will be refused.
@@ -195,7 +197,7 @@ struct InQueue<'a> {
 
 impl Drop for InQueue<'_> {
     fn drop(&mut self) {
-        queue(self.shared).leave(self.ticket);
+        queue(self.shared).leave(&self.ticket);
     }
 }
 

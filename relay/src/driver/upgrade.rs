@@ -154,10 +154,12 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// The last address that a proxy names and that is no proxy itself: what stands before it anyone may have written.
 fn forwarded_for(headers: &HeaderMap, proxies: &[IpAddr]) -> Option<IpAddr> {
-    let values = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
-    let addresses: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
-    let addresses = addresses.iter().rev().map_while(|text| address(text)).map(|ip| ip.to_canonical());
-    addresses.into_iter().find(|address| !proxies.contains(address))
+    // What a client has written there may be no text, and makes what the proxy has added no worse.
+    let lines = headers.get_all("x-forwarded-for").into_iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let lines: Vec<_> = lines.collect();
+    let last_first = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+    let mut addresses = last_first.map_while(address).map(|ip| ip.to_canonical());
+    addresses.find(|address| !proxies.contains(address))
 }
 
 /// Whether a header's comma-separated values have this one.

@@ -378,6 +378,11 @@ impl<S: Sink + ?Sized> Outbox<S> {
         (total, !queue.frames.is_empty())
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue().frames.is_empty()
+    }
+
     /// What the session's task must know, if something has changed since the last time.
     pub(crate) fn poll_look(&self, cx: &mut Context<'_>) -> Poll<Look> {
         let mut queue = self.queue();

@@ -207,7 +207,7 @@ fn secret_key(secret: &[u8]) -> Result<hmac::Key, KeyError> {
 }
 
 fn is_pem(file: &[u8]) -> bool {
-    file.trim_ascii_start().starts_with(PEM)
+    file.windows(PEM.len()).any(|bytes| bytes == PEM)
 }
 
 fn without_line_end(file: &[u8]) -> &[u8] {

@@ -170,6 +170,11 @@ fn a_public_key_is_never_taken_for_a_secret() {
         assert_eq!(tokens.check(&token, Door::Socket), Err(Flaw::Signature));
     }
     assert_eq!(JwtTokens::hs256(pair.public.as_bytes()).err(), Some(KeyError::Pem), "nor given as one by mistake");
+    for before in ["# of the players\n", "\u{feff}", "Bag Attributes: <No Attributes>\n\n"] {
+        let file = format!("{before}{}", pair.public);
+        assert_eq!(JwtTokens::hs256(file.as_bytes()).err(), Some(KeyError::Pem), "{file}");
+        assert_eq!(JwtKey::hs256(file.as_bytes()).err(), Some(KeyError::Pem), "{file}");
+    }
 }
 
 #[test]
