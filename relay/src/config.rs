@@ -149,7 +149,7 @@ pub struct Config {
     pub workers: usize,
     /// Threads that send what rooms publish. Default: one per core.
     pub fanout_threads: usize,
-    /// Threads that read what sessions say. Default: one per core.
+    /// Threads that read what sessions say, each with up to 1,024 connections before the next is used. Default: one per core.
     pub reader_threads: usize,
 }
 

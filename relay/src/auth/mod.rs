@@ -80,7 +80,7 @@ pub type Verdict = Pin<Box<dyn Future<Output = Result<Grant, AuthError>> + Send>
 
 /// Knows players by their tokens.
 pub trait Authenticator: Send + Sync + 'static {
-    /// Looks a token up. May ask another service; dropped after [`Config::lookup_timeout`](crate::Config::lookup_timeout).
+    /// Looks a token up. May ask another service, but must not block: a thread of the relay polls it that reads for many sessions. Dropped after [`Config::lookup_timeout`](crate::Config::lookup_timeout).
     fn authenticate(&self, token: &str, door: Door) -> Verdict;
 }
 
