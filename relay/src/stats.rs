@@ -308,6 +308,8 @@ pub struct RelayStats {
     pub rooms: Vec<RoomStats>,
     /// Connections, in a room or not.
     pub connections: usize,
+    /// Tasks that serve connections: one for each, or two while it becomes a WebSocket.
+    pub tasks: usize,
     /// Channels of the relay.
     pub channels: usize,
     /// Players who wait for a match.

@@ -27,7 +27,7 @@ pub struct Census {
     pub queued: usize,
     /// Connections.
     pub connections: usize,
-    /// Tasks that have not ended.
+    /// Tasks that have not ended, of the relay's threads and of the runtime.
     pub tasks: usize,
     /// Threads of the process.
     pub threads: u64,
@@ -53,7 +53,7 @@ impl Census {
             channels: stats.channels,
             queued: stats.queued,
             connections: stats.connections,
-            tasks: Handle::current().metrics().num_alive_tasks(),
+            tasks: stats.tasks + Handle::current().metrics().num_alive_tasks(),
             threads: threads(),
         }
     }

@@ -237,6 +237,7 @@ impl Relay {
         RelayStats {
             rooms: self.shared.lobby.stats(),
             connections: config.connections - self.shared.connections.available_permits(),
+            tasks: self.shared.readers.tasks(),
             channels: self.shared.hub.channels(now()),
             queued: self.shared.queue.lock().map_or(0, |queue| queue.len()),
             rejected,

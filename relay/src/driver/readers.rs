@@ -30,6 +30,11 @@ impl Readers {
         Self { readers: (0..threads).map(Reader::start).collect() }
     }
 
+    /// What they are at: one task for each connection, or two while it becomes a WebSocket.
+    pub(super) fn tasks(&self) -> usize {
+        self.readers.iter().map(|(reader, _)| reader.runtime.metrics().num_alive_tasks()).sum()
+    }
+
     /// The first that is not full, or the emptiest.
     pub(super) fn assign(&self) -> Reader {
         let readers = self.readers.iter().map(|(reader, _)| reader);
