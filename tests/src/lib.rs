@@ -1,5 +1,6 @@
 //! The harness of the end-to-end tests: a real relay on a real socket, a small game, honest clients and hostile ones.
 
+mod creative;
 mod dots;
 mod http;
 mod raw;
@@ -18,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use creative::{creative, open_duel, start_creative};
 pub use dots::{Dots, Go, Jumped, Position};
 pub use http::{Answer, ask, find_place};
 pub use raw::Raw;

@@ -4,28 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tickwire::{
-    AuthError, Authenticator, Claims, Config, Door, Grant, JwtKey, JwtTokens, Plan, Rate, Relay, RelayBuilder,
-    RoomOptions, SimOptions, Verdict, Wanted,
+    AuthError, Authenticator, Claims, Config, Door, Grant, JwtKey, JwtTokens, Rate, SimOptions, Verdict, Wanted,
 };
 use tickwire_protocol::{CloseCode, ErrorCode, RoomListing, Target, Welcome};
-use tickwire_tests::{Dots, Host, Salon, any, ask, find_place, labels, patiently, quick};
+use tickwire_tests::{Host, ask, creative, find_place, open_duel, patiently, quick, start_creative};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-/// A relay whose players create dots, and a room `lobby` of kind `game`.
-async fn start(config: Config) -> Host {
-    Host::with(creative().config(config), SimOptions::default()).await
-}
-
-fn creative() -> RelayBuilder {
-    Relay::builder().kind("dots", any(Dots)).kind("salon", any(Salon))
-}
-
-fn open(host: &Host, name: &str, seats: u16, of: &[(&str, &str)]) {
-    let sim = SimOptions { seats, ..SimOptions::default() };
-    let room = RoomOptions { kind: "duel".into(), labels: labels(of), ..RoomOptions::default() };
-    host.relay.open_as(name, Plan { sim, room, ..Plan::of(Dots) }).expect("the name is free");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_that_was_found_is_kept() {
@@ -57,7 +41,7 @@ async fn a_place_that_nobody_comes_for_is_free_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_created_and_matched() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     let created = find_place(host.addr, "ada", json!({"create": {"kind": "dots", "private": true}})).await.json();
     let code = created["code"].as_str().expect("a private room has a code").to_owned();
     let welcome: Box<Welcome> = host.raw().await.enter_to("ada", Target::Code(code)).await;
@@ -72,7 +56,7 @@ async fn a_room_is_created_and_matched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_fills_up_meanwhile_is_not_the_only_one() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     let wanted = json!({"find_or_create": {"kind": "dots", "seats": 1}});
     let place = async |token: &'static str| find_place(host.addr, token, wanted.clone()).await;
     let (ada, bob, cy) = tokio::join!(place("ada"), place("bob"), place("cy"));
@@ -98,7 +82,7 @@ impl Authenticator for ForTheLobby {
 async fn refusals_have_their_status_and_say_why() {
     let relay = creative().authenticator(ForTheLobby).config(Config { rooms: 2, ..Config::default() });
     let host = Host::with(relay, SimOptions { seats: 1, ..SimOptions::default() }).await;
-    open(&host, "attic", 8, &[]);
+    open_duel(&host, "attic", 8, &[]);
     let lobby = json!({"room": "lobby"});
     host.raw().await.enter("ada").await;
     for (token, target, status, code) in [
@@ -157,7 +141,7 @@ async fn listed(host: &Host, headers: &[&str]) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_asks_for_so_much_over_however_many_connections() {
-    let host = start(two()).await;
+    let host = start_creative(two()).await;
     let lobby = json!({"room": "lobby"});
     assert_eq!(listed(&host, &[]).await, 200);
     assert_eq!(find_place(host.addr, "ada", lobby.clone()).await.status, 200);
@@ -174,7 +158,7 @@ async fn an_address_asks_for_so_much_over_however_many_connections() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn and_over_one_connection_no_more() {
-    let host = start(two()).await;
+    let host = start_creative(two()).await;
     let request = |connection: &str| format!("GET /rooms HTTP/1.1\r\nhost: relay\r\nconnection: {connection}\r\n\r\n");
     let mut stream = TcpStream::connect(host.addr).await.expect("the relay listens");
     let requests = request("keep-alive").repeat(2) + &request("close");
@@ -188,7 +172,7 @@ async fn and_over_one_connection_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_back_end_on_this_machine_asks_as_often_as_it_likes() {
-    let host = start(Config { exempt_loopback: true, ..two() }).await;
+    let host = start_creative(Config { exempt_loopback: true, ..two() }).await;
     for _ in 0..10 {
         assert_eq!(listed(&host, &[]).await, 200);
     }
@@ -198,13 +182,13 @@ async fn a_back_end_on_this_machine_asks_as_often_as_it_likes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_each_address_asks_for_so_much_and_a_forged_one_dodges_nothing() {
     let forged = |index: u8| format!("x-forwarded-for: 192.0.2.{index}");
-    let host = start(two()).await;
+    let host = start_creative(two()).await;
     assert_eq!([listed(&host, &[&forged(1)]).await, listed(&host, &[&forged(2)]).await], [200; 2]);
     assert_eq!(listed(&host, &[&forged(3)]).await, 429, "this machine is no proxy");
     host.stop().await;
 
     let proxies = vec!["127.0.0.1".parse().expect("it is an address")];
-    let host = start(Config { proxies, ..two() }).await;
+    let host = start_creative(Config { proxies, ..two() }).await;
     // What the client says itself stands before what the proxy adds, in one line or in several.
     let ada = |index: u8| [forged(index), "x-forwarded-for: 198.51.100.7".to_owned()];
     for (index, status) in [(1, 200), (2, 200), (3, 429)] {
@@ -224,7 +208,7 @@ async fn behind_a_proxy_each_address_asks_for_so_much_and_a_forged_one_dodges_no
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_tokens_bar_their_address_wherever_they_are_shown() {
     let config = Config { exempt_loopback: false, address_failures: 2, ..Config::default() };
-    let host = start(config).await;
+    let host = start_creative(config).await;
     let mut raw = host.raw().await;
     raw.auth("<nobody>").await;
     assert_eq!(raw.closed().await, CloseCode::Unauthorized);
@@ -239,7 +223,7 @@ async fn wrong_tokens_bar_their_address_wherever_they_are_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_shows_wrong_tokens_behind_a_proxy_bars_nobody_else_there() {
     let proxies = vec!["127.0.0.1".parse().expect("it is an address")];
-    let host = start(Config { proxies, address_failures: 2, ..Config::default() }).await;
+    let host = start_creative(Config { proxies, address_failures: 2, ..Config::default() }).await;
     let body = json!({"room": "lobby"}).to_string();
     let shows = async |token: &str, client: &str| {
         let headers = [format!("authorization: Bearer {token}"), format!("x-forwarded-for: {client}")];
@@ -269,7 +253,7 @@ async fn a_token_for_single_use_is_good_for_a_connection_afterwards() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_never_comes_is_not_waited_for() {
-    let host = start(quick()).await;
+    let host = start_creative(quick()).await;
     let mut stream = TcpStream::connect(host.addr).await.expect("the relay listens");
     let head = "POST /match HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer ada\r\ncontent-length: 20\r\n\r\n{";
     stream.write_all(head.as_bytes()).await.expect("the relay reads");
@@ -281,8 +265,8 @@ async fn a_body_that_never_comes_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rooms_are_listed() {
-    let host = start(Config::default()).await;
-    open(&host, "moon", 8, &[("map", "dark moon")]);
+    let host = start_creative(Config::default()).await;
+    open_duel(&host, "moon", 8, &[("map", "dark moon")]);
     let names = async |query: &str| {
         let answer = ask(host.addr, &format!("GET /rooms{query}"), &[], "").await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -300,7 +284,7 @@ async fn the_rooms_are_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_listed_origins_may_ask_and_others_not() {
-    let host = start(Config { origins: vec!["https://game.example".into()], ..Config::default() }).await;
+    let host = start_creative(Config { origins: vec!["https://game.example".into()], ..Config::default() }).await;
     let (good, evil) = ("origin: https://game.example", "origin: https://evil.example");
     for (what, status) in [("OPTIONS /match", 204), ("GET /rooms", 200)] {
         let answer = ask(host.addr, what, &[good], "").await;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tickwire::{Config, Plan, Relay, RelayBuilder, RoomOptions, SimOptions, Wanted};
+use tickwire::{Config, Plan, RoomOptions, Wanted};
 use tickwire_protocol::{
     ClientMessage, ErrorCode, ListRooms, Queueing, Role, RoomList, RoomListing, ServerMessage, Target,
 };
-use tickwire_tests::{Dots, Host, Raw, Salon, any, labels, quick, room};
+use tickwire_tests::{Dots, Host, Raw, labels, open_duel, quick, room, start_creative};
 
 fn find(kind: Option<&str>, of: &[(&str, &str)]) -> Target {
     Target::Find(Wanted { kind: kind.map(str::to_owned), labels: labels(of) })
@@ -14,21 +14,6 @@ fn find(kind: Option<&str>, of: &[(&str, &str)]) -> Target {
 
 fn duel() -> Queueing {
     Queueing { players: 2, ..Queueing::default() }
-}
-
-/// A relay whose players create dots, and a room `lobby` of kind `game`.
-async fn start(config: Config) -> Host {
-    Host::with(creative().config(config), SimOptions::default()).await
-}
-
-fn creative() -> RelayBuilder {
-    Relay::builder().kind("dots", any(Dots)).kind("salon", any(Salon))
-}
-
-fn open(host: &Host, name: &str, seats: u16, of: &[(&str, &str)]) {
-    let sim = SimOptions { seats, ..SimOptions::default() };
-    let room = RoomOptions { kind: "duel".into(), labels: labels(of), ..RoomOptions::default() };
-    host.relay.open_as(name, Plan { sim, room, ..Plan::of(Dots) }).expect("the name is free");
 }
 
 /// A connection with a good token, in no room.
@@ -62,9 +47,9 @@ fn names(rooms: &[RoomListing]) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_is_found_by_kind_and_labels() {
-    let host = start(Config::default()).await;
-    open(&host, "moon", 8, &[("map", "moon"), ("mode", "free")]);
-    open(&host, "sun", 8, &[("map", "sun"), ("mode", "free")]);
+    let host = start_creative(Config::default()).await;
+    open_duel(&host, "moon", 8, &[("map", "moon"), ("mode", "free")]);
+    open_duel(&host, "sun", 8, &[("map", "sun"), ("mode", "free")]);
     let mut raw = guest(&host, "ada").await;
     for nothing in [find(Some("chess"), &[]), find(None, &[("map", "mars")]), find(Some("game"), &[("map", "sun")])] {
         raw.join_to(nothing, Role::Player, None).await;
@@ -77,9 +62,9 @@ async fn a_room_is_found_by_kind_and_labels() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fullest_room_with_a_seat_is_found_and_of_equals_the_first() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     for (name, seats) in [("a", 8), ("b", 8), ("c", 1)] {
-        open(&host, name, seats, &[]);
+        open_duel(&host, name, seats, &[]);
     }
     let mut all = Vec::new();
     for (token, target, found) in [
@@ -98,7 +83,7 @@ async fn the_fullest_room_with_a_seat_is_found_and_of_equals_the_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_want_the_same_are_matched_by_size_and_labels() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     let race = Queueing { labels: labels(&[("mode", "race")]), ..duel() };
     let mut ada = waiting(&host, "ada", duel()).await;
     let _race = waiting(&host, "cy", race.clone()).await;
@@ -120,7 +105,7 @@ async fn those_who_want_the_same_are_matched_by_size_and_labels() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ranks_are_matched_the_more_freely_the_longer_one_waits() {
     let config = Config { rank_tolerance: 100, rank_tolerance_growth: 1000, ..Config::default() };
-    let host = start(config).await;
+    let host = start_creative(config).await;
     let began = std::time::Instant::now();
     let mut far = waiting(&host, "far", Queueing { rank: 1000, ..duel() }).await;
     let mut ada = waiting(&host, "ada", Queueing { rank: 0, ..duel() }).await;
@@ -137,7 +122,7 @@ async fn ranks_are_matched_the_more_freely_the_longer_one_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_the_queue_is_not_matched() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     let mut ada = waiting(&host, "ada", duel()).await;
     ada.say(ClientMessage::Leave).await;
     host.settles(|relay| relay.stats().queued == 0).await;
@@ -152,7 +137,7 @@ async fn who_leaves_the_queue_is_not_matched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_too_long_is_told_and_the_session_goes_on() {
-    let host = start(Config { queue_timeout: Duration::from_millis(200), ..Config::default() }).await;
+    let host = start_creative(Config { queue_timeout: Duration::from_millis(200), ..Config::default() }).await;
     let mut ada = waiting(&host, "ada", duel()).await;
     assert_eq!(ada.error().await, ErrorCode::TimedOut);
     host.settles(|relay| relay.stats().queued == 0).await;
@@ -163,7 +148,7 @@ async fn who_waits_too_long_is_told_and_the_session_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_hears_a_channel_waits_no_longer_for_that() {
-    let host = start(Config { queue_timeout: Duration::from_millis(200), ..quick() }).await;
+    let host = start_creative(Config { queue_timeout: Duration::from_millis(200), ..quick() }).await;
     let mut ada = guest(&host, "ada").await;
     ada.subscribe(tickwire_protocol::Scope::Relay, "news").await;
     ada.join_to(Target::Queue(duel()), Role::Player, None).await;
@@ -173,7 +158,7 @@ async fn who_hears_a_channel_waits_no_longer_for_that() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_waits_instead_of_the_connection_that_was_lost() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     let mut old = waiting(&host, "ada", duel()).await;
     let mut new = guest(&host, "ada").await;
     new.join_to(Target::Queue(duel()), Role::Player, None).await;
@@ -186,7 +171,7 @@ async fn who_comes_back_waits_instead_of_the_connection_that_was_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_match_that_can_not_be_is_refused() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     let mut ada = guest(&host, "ada").await;
     ada.join_to(Target::Queue(Queueing { kind: Some("chess".into()), ..duel() }), Role::Player, None).await;
     assert_eq!(ada.error().await, ErrorCode::CreateRefused);
@@ -197,9 +182,9 @@ async fn a_match_that_can_not_be_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rooms_are_listed_once() {
-    let host = start(Config::default()).await;
-    open(&host, "moon", 8, &[("map", "moon")]);
-    open(&host, "sun", 8, &[("map", "sun")]);
+    let host = start_creative(Config::default()).await;
+    open_duel(&host, "moon", 8, &[("map", "moon")]);
+    open_duel(&host, "sun", 8, &[("map", "sun")]);
     let secret = RoomOptions { private: true, ..RoomOptions::default() };
     host.relay.open_as("secret", Plan { room: secret, ..Plan::of(Dots) }).expect("the name is free");
     let mut ada = guest(&host, "ada").await;
@@ -216,7 +201,7 @@ async fn the_rooms_are_listed_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_very_many_rooms_the_first_are_listed() {
-    let host = start(Config::default()).await;
+    let host = start_creative(Config::default()).await;
     for index in 0..120 {
         let room = RoomOptions { metadata: "x".repeat(1000), ..RoomOptions::default() };
         host.relay.open_as(&format!("room-{index:03}"), Plan { room, ..Plan::of(Dots) }).expect("the name is free");
@@ -231,8 +216,8 @@ async fn of_very_many_rooms_the_first_are_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_for_it_hears_what_becomes_of_the_rooms() {
-    let host = start(Config::default()).await;
-    open(&host, "moon", 8, &[]);
+    let host = start_creative(Config::default()).await;
+    open_duel(&host, "moon", 8, &[]);
     let mut ada = guest(&host, "ada").await;
     let wanted = Wanted { kind: Some("duel".into()), ..Wanted::default() };
     ada.say(ClientMessage::ListRooms(ListRooms { id: None, wanted, live: true })).await;
@@ -242,7 +227,7 @@ async fn who_asks_for_it_hears_what_becomes_of_the_rooms() {
     let changed = rooms(&mut ada).await;
     assert_eq!((changed.whole, names(&changed.rooms), changed.rooms[0].players), (false, vec!["moon"], 1));
     host.room("moon").close("over");
-    open(&host, "sun", 8, &[]);
+    open_duel(&host, "sun", 8, &[]);
     // In one answer, or in two if a look comes between them.
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     while gone.is_empty() || new.is_empty() {
