@@ -1,5 +1,6 @@
 //! The connections that have not shown a valid token: when there are too many, the oldest has to go. So a crowd of silent ones can't keep
-//! anyone out: who has a token shows it within a few round trips.
+//! anyone out: who has a token shows it within a few round trips. Nor can it pile up those that have to go: the next is accepted when few
+//! are on their way out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,6 +12,8 @@ use tokio::sync::Notify;
 pub(crate) struct Strangers {
     capacity: usize,
     waiting: Mutex<Waiting>,
+    /// An ousted one has gone.
+    parted: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -18,6 +21,8 @@ struct Waiting {
     next: u64,
     /// By age.
     strangers: BTreeMap<u64, Arc<Notify>>,
+    /// Ousted, and not gone yet.
+    leaving: usize,
     /// Nobody may stay any more.
     over: bool,
 }
@@ -32,14 +37,16 @@ pub(crate) struct Stranger {
 
 impl Strangers {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, waiting: Mutex::default() }
+        Self { capacity, waiting: Mutex::default(), parted: Notify::new() }
     }
 
     /// One more; if they are too many, the oldest is ousted.
     pub(crate) fn admit(self: &Arc<Self>) -> Stranger {
         let mut waiting = self.waiting();
         if waiting.strangers.len() >= self.capacity {
-            waiting.strangers.pop_first().into_iter().for_each(|(_, oldest)| oldest.notify_one());
+            let oldest = waiting.strangers.pop_first();
+            waiting.leaving += usize::from(oldest.is_some());
+            oldest.into_iter().for_each(|(_, oldest)| oldest.notify_one());
         }
         let number = waiting.next;
         waiting.next += 1;
@@ -49,6 +56,18 @@ impl Strangers {
         }
         waiting.strangers.insert(number, ousted.clone());
         Stranger { strangers: self.clone(), number, ousted }
+    }
+
+    /// Waits while more than a sixteenth of those that may stay are on their way out: who accepts a storm of connections must not outrun the
+    /// threads that end them.
+    pub(crate) async fn thinned(&self) {
+        loop {
+            let parted = self.parted.notified();
+            if self.waiting().leaving <= self.capacity / 16 {
+                return;
+            }
+            parted.await;
+        }
     }
 
     /// Nobody stays from now on: the relay ends.
@@ -72,7 +91,11 @@ impl Stranger {
 
 impl Drop for Stranger {
     fn drop(&mut self) {
-        self.strangers.waiting().strangers.remove(&self.number);
+        let mut waiting = self.strangers.waiting();
+        if waiting.strangers.remove(&self.number).is_none() {
+            waiting.leaving -= 1;
+            self.strangers.parted.notify_waiters();
+        }
     }
 }
 
@@ -97,6 +120,21 @@ mod tests {
         drop((first, second));
         let fourth = strangers.admit();
         assert!(!is_ousted(&third) && !is_ousted(&fourth));
+    }
+
+    #[test]
+    fn the_next_waits_for_those_on_their_way_out() {
+        let strangers = Arc::new(Strangers::new(16));
+        let mut here: Vec<Stranger> = (0..17).map(|_| strangers.admit()).collect();
+        assert!(strangers.thinned().now_or_never().is_some());
+        here.push(strangers.admit());
+        let mut thinned = Box::pin(strangers.thinned());
+        assert!(thinned.as_mut().now_or_never().is_none());
+        // The newest has nothing to do with it.
+        here.pop();
+        assert!(thinned.as_mut().now_or_never().is_none());
+        here.remove(0);
+        assert!(thinned.now_or_never().is_some());
     }
 
     #[test]

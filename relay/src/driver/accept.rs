@@ -281,14 +281,13 @@ impl Relay {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.as_mut() => break,
-                accepted = listener.accept() => accepted,
+                accepted = async {
+                    self.shared.strangers.thinned().await;
+                    listener.accept().await
+                } => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    accept(stream, peer.ip());
-                    // In a storm those that have to go do so before the next comes.
-                    tokio::task::yield_now().await;
-                }
+                Ok((stream, peer)) => accept(stream, peer.ip()),
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
