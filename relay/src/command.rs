@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Join(Box<JoinRequest>),
     /// A player will come, and wants a seat kept.
     Reserve { player: Player, reply: oneshot::Sender<Result<(), ErrorReply>> },
+    /// A player wants another match, and comes for no seat that is kept or held.
+    Forgo { player: String },
     /// A player's input.
     Input { session: SessionId, input: Input, permit: Permit },
     /// A player's input that is for the next tick, whichever that is.
@@ -136,6 +138,7 @@ impl std::fmt::Debug for Command {
         f.write_str(match self {
             Self::Join(_) => "Join",
             Self::Reserve { .. } => "Reserve",
+            Self::Forgo { .. } => "Forgo",
             Self::Input { .. } => "Input",
             Self::NextInput { .. } => "NextInput",
             Self::Resync { .. } => "Resync",

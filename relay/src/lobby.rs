@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 use rand::RngExt as _;
 use tickwire_protocol::{CloseCode, Creation, ErrorCode, ErrorReply, MAX_ROOM_NAME, Role, RoomListing, Wanted};
-use tickwire_sim::{AnySim, Game, Player, Refusal, Sim, SimOptions};
+use tickwire_sim::{AnySim, Game, Refusal, Sim, SimOptions};
 
 use crate::command::Command;
 use crate::fanout::{Fanout, RoomId};
@@ -95,9 +95,9 @@ impl Kind {
 pub(crate) struct Limits {
     /// Rooms.
     pub(crate) rooms: usize,
-    /// Rooms that one player has asked for.
+    /// Rooms that one player has created.
     pub(crate) of_player: usize,
-    /// How long one that a player has asked for stays when nobody is in it.
+    /// How long one that a player has created stays when nobody is in it.
     pub(crate) empty_time: Duration,
 }
 
@@ -149,11 +149,11 @@ impl Lobby {
         Ok((room, handle))
     }
 
-    /// A room that a player asks for.
+    /// A room that players ask for.
     pub(crate) fn create(
         &self,
         creation: Creation,
-        creator: Option<&Player>,
+        origin: Origin,
         now: Instant,
     ) -> Result<(Room, RoomHandle), ErrorReply> {
         let refused = |reason: String| ErrorReply::new(ErrorCode::CreateRefused, reason);
@@ -161,25 +161,36 @@ impl Lobby {
             return Err(refused("no rooms of that kind are created here".to_owned()));
         };
         // A match costs more than a look.
-        let has_made = |creator: &Player| {
-            let rooms = self.rooms();
-            rooms.values().filter(|room| room.info.origin.creator.as_ref() == Some(&creator.id)).count()
-        };
-        if creator.is_some_and(|creator| has_made(creator) >= self.limits.of_player) {
+        let has_made =
+            |player: &str| self.rooms().values().filter(|room| room.info.origin.is_creation_of(player)).count();
+        if matches!(&origin, Origin::Created { by, .. } if has_made(by) >= self.limits.of_player) {
             return Err(refused(format!("{} rooms are as many as one may have open", self.limits.of_player)));
         }
-        if self.rooms().len() >= self.limits.rooms {
+        if self.left() == 0 {
             return Err(refused(OpenError::Full(self.limits.rooms).to_string()));
         }
         let (sim, mut options) = kind.make(&creation).map_err(|Refusal(reason)| refused(reason))?;
         options.kind.clone_from(&kind.name);
-        options.empty_time = options.empty_time.or(Some(self.limits.empty_time));
+        let empty_time = match origin {
+            // Nobody comes back to a match that all have left.
+            Origin::Matched { .. } => Duration::ZERO,
+            _ => self.limits.empty_time,
+        };
+        options.empty_time = options.empty_time.or(Some(empty_time));
         let Creation { name, labels, metadata, private, .. } = creation;
         (options.labels, options.metadata, options.private) = (labels, metadata, private);
-        let creator = creator.map(|player| player.id.clone());
-        let origin = Origin { creator, is_named_by_creator: name.is_some() };
         let name = name.unwrap_or_else(|| format!("{}-{}", kind.name, new_code()));
         self.open(&name, (sim, options), origin, now).map_err(|error| refused(error.to_string()))
+    }
+
+    /// How many more rooms there may be.
+    pub(crate) fn left(&self) -> usize {
+        self.limits.rooms.saturating_sub(self.rooms().len())
+    }
+
+    /// The open matches that were found for this player.
+    pub(crate) fn matches_of(&self, player: &str) -> Vec<RoomHandle> {
+        self.rooms().values().filter(|room| room.info.origin.is_match_of(player)).cloned().collect()
     }
 
     /// The kind of rooms that who asks for none gets.

@@ -170,6 +170,11 @@ impl People {
         self.reserved.insert(player.to_owned(), until);
     }
 
+    /// Keeps none.
+    pub(crate) fn unreserve(&mut self, player: &str) {
+        self.reserved.remove(player);
+    }
+
     pub(crate) fn has_reserved(&self, player: &str) -> bool {
         self.reserved.contains_key(player)
     }
@@ -200,7 +205,7 @@ impl People {
 
     /// Keeps a player out for good.
     pub(crate) fn ban(&mut self, player: &str) {
-        self.reserved.remove(player);
+        self.unreserve(player);
         self.banned.insert(player.to_owned());
     }
 

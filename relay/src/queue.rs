@@ -133,9 +133,9 @@ impl Queue {
         self.tickets.len()
     }
 
-    /// The matches that can be, whose players wait no more; none if it was looked for them not long ago. Whoever has waited for longest chooses
+    /// The matches that can be, at most so many, whose players wait no more; none if it was looked for them not long ago. Whoever has waited for longest chooses
     /// first, those of the likest rank.
-    pub(crate) fn matches(&mut self, now: Instant) -> Vec<Match> {
+    pub(crate) fn matches(&mut self, now: Instant, most: usize) -> Vec<Match> {
         if self.look_at.is_some_and(|at| now < at) {
             return Vec::new();
         }
@@ -145,7 +145,7 @@ impl Queue {
         for (common, alike) in waiting.iter_mut() {
             // Who finds nobody will not do so when others have gone: once through is enough.
             let mut oldest = alike.oldest_after(0);
-            while let Some(number) = oldest {
+            while let Some(number) = oldest.filter(|_| matches.len() < most) {
                 if let Some(party) = alike.party(now, *tolerance, usize::from(common.players), number) {
                     let players: Vec<Waiting> = party.into_iter().filter_map(|number| alike.take(number)).collect();
                     players.iter().for_each(|waiting| drop(tickets.remove(&waiting.player.id)));
@@ -203,6 +203,9 @@ impl Tolerance {
 mod tests {
     use super::*;
 
+    /// As many as can be.
+    const MOST: usize = usize::MAX;
+
     fn queue() -> Queue {
         Queue::new(Tolerance { at_first: 100, a_second: 20 })
     }
@@ -224,7 +227,7 @@ mod tests {
         enter(&mut queue, now, "bo", 2, 1090);
         enter(&mut queue, now, "cy", 2, 1010);
         enter(&mut queue, now, "di", 3, 1000);
-        assert_eq!(names(queue.matches(now)), [["ada", "cy"]]);
+        assert_eq!(names(queue.matches(now, MOST)), [["ada", "cy"]]);
         assert_eq!(queue.len(), 2);
     }
 
@@ -233,9 +236,9 @@ mod tests {
         let (mut queue, now) = (queue(), Instant::now());
         enter(&mut queue, now, "ada", 2, 0);
         enter(&mut queue, now, "bo", 2, 300);
-        assert!(queue.matches(now + Duration::from_secs(9)).is_empty());
-        assert!(queue.matches(now + Duration::from_millis(9_050)).is_empty(), "it was looked for them just now");
-        assert_eq!(names(queue.matches(now + Duration::from_secs(10))), [["ada", "bo"]]);
+        assert!(queue.matches(now + Duration::from_secs(9), MOST).is_empty());
+        assert!(queue.matches(now + Duration::from_millis(9_050), MOST).is_empty(), "it was looked for them just now");
+        assert_eq!(names(queue.matches(now + Duration::from_secs(10), MOST)), [["ada", "bo"]]);
     }
 
     #[test]
@@ -249,7 +252,7 @@ mod tests {
         assert_eq!(queue.len(), 1, "the newer one waits on");
         queue.leave(&newer);
         enter(&mut queue, now, "bo", 2, 0);
-        assert!(queue.matches(now).is_empty());
+        assert!(queue.matches(now, MOST).is_empty());
     }
 
     #[test]
@@ -258,8 +261,19 @@ mod tests {
         for name in ["ada", "bo", "cy", "di", "ed"] {
             enter(&mut queue, now, name, 2, 7);
         }
-        assert_eq!(names(queue.matches(now)), [["ada", "bo"], ["cy", "di"]]);
+        assert_eq!(names(queue.matches(now, MOST)), [["ada", "bo"], ["cy", "di"]]);
         assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn those_for_whom_there_is_no_room_wait_on() {
+        let (mut queue, now) = (queue(), Instant::now());
+        for name in ["ada", "bo", "cy", "di"] {
+            enter(&mut queue, now, name, 2, 0);
+        }
+        assert_eq!(names(queue.matches(now, 1)), [["ada", "bo"]]);
+        assert!(queue.matches(now + LOOK_EVERY, 0).is_empty());
+        assert_eq!(names(queue.matches(now + 2 * LOOK_EVERY, MOST)), [["cy", "di"]]);
     }
 
     #[test]
@@ -269,12 +283,12 @@ mod tests {
         for index in 0..crowd {
             enter(&mut queue, now, &format!("{index}"), 2, index * 20_000 - i32::MAX / 2);
         }
-        assert!(queue.matches(now).is_empty());
+        assert!(queue.matches(now, MOST).is_empty());
         // Each has a neighbour now, and whoever came first is matched first.
         for index in 0..crowd {
             enter(&mut queue, now, &format!("{index}'"), 2, index * 20_000 - i32::MAX / 2 + 1);
         }
-        let found = names(queue.matches(now + LOOK_EVERY));
+        let found = names(queue.matches(now + LOOK_EVERY, MOST));
         assert_eq!((found.len(), &found[1]), (crowd as usize, &vec!["1".to_owned(), "1'".to_owned()]));
         assert_eq!(queue.len(), 0);
     }
@@ -284,7 +298,7 @@ mod tests {
         let (mut queue, now) = (queue(), Instant::now());
         enter(&mut queue, now, "ada", 2, i32::MIN);
         enter(&mut queue, now, "bo", 2, i32::MAX);
-        assert!(queue.matches(now + Duration::from_secs(3600)).is_empty());
-        assert_eq!(queue.matches(now + Duration::from_secs(u32::MAX.into())).len(), 1);
+        assert!(queue.matches(now + Duration::from_secs(3600), MOST).is_empty());
+        assert_eq!(queue.matches(now + Duration::from_secs(u32::MAX.into()), MOST).len(), 1);
     }
 }

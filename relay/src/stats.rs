@@ -44,11 +44,31 @@ pub(crate) struct RoomInfo {
 
 /// How a room came to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The id of the player who asked for it.
-    pub(crate) creator: Option<String>,
-    /// Whether its name is that player's choice. A token that is for a room of this name need not have meant this one.
-    pub(crate) is_named_by_creator: bool,
+pub(crate) enum Origin {
+    /// The embedder opened it.
+    #[default]
+    Opened,
+    /// The player of this id asked for it, and perhaps chose its name.
+    Created { by: String, named: bool },
+    /// It is the match of the players of these ids.
+    Matched { players: Vec<String> },
+}
+
+impl Origin {
+    /// Whether this player asked for the room.
+    pub(crate) fn is_creation_of(&self, player: &str) -> bool {
+        matches!(self, Self::Created { by, .. } if by == player)
+    }
+
+    /// Whether the room is a match that was found for this player.
+    pub(crate) fn is_match_of(&self, player: &str) -> bool {
+        matches!(self, Self::Matched { players } if players.iter().any(|id| id == player))
+    }
+
+    /// Whether a player chose the room's name. A token that is for a room of that name did not mean this one.
+    pub(crate) fn is_named_by_player(&self) -> bool {
+        matches!(self, Self::Created { named: true, .. })
+    }
 }
 
 /// What may be changed of a room while it is open.

@@ -73,5 +73,10 @@ async fn a_name_that_a_player_chose_is_not_the_one_that_a_token_means() {
     assert_eq!(host.refused(&invitation, room("match 17")).await.0, ErrorCode::RoomNotFound);
     let code = Target::Code(den.code.clone().expect("a private room has a code"));
     assert_eq!(host.raw().await.enter_to(&invitation, code).await.room, "match 17");
+    // Nor does it lead into a room that is open to all others.
+    let open = Creation { name: Some("match 18".into()), ..Creation::default() };
+    host.raw().await.enter_to(&token("mallory", None), Target::Create(open)).await;
+    assert_eq!(host.refused(&token("bob", Some("match 18")), room("match 18")).await.0, ErrorCode::RoomNotFound);
+    assert_eq!(host.raw().await.enter_to(&token("bob", None), room("match 18")).await.room, "match 18");
     host.stop().await;
 }

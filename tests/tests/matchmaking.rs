@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tickwire::{Config, Plan, RoomOptions, Wanted};
 use tickwire_protocol::{
     ClientMessage, ErrorCode, ListRooms, Queueing, Role, RoomList, RoomListing, ServerMessage, Target,
 };
-use tickwire_tests::{Dots, Host, Raw, labels, open_duel, quick, room, start_creative};
+use tickwire_tests::{Dots, Host, Raw, find_place, labels, open_duel, quick, room, start_creative};
 
 fn find(kind: Option<&str>, of: &[(&str, &str)]) -> Target {
     Target::Find(Wanted { kind: kind.map(str::to_owned), labels: labels(of) })
@@ -166,6 +167,47 @@ async fn who_comes_back_waits_instead_of_the_connection_that_was_lost() {
     let mut bob = guest(&host, "bob").await;
     bob.join_to(Target::Queue(duel()), Role::Player, None).await;
     assert_eq!(new.welcome().await.room, bob.welcome().await.room);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_match_ends_when_all_have_left_it() {
+    let host = start_creative(Config::default()).await;
+    let mut ada = waiting(&host, "ada", duel()).await;
+    let mut bob = guest(&host, "bob").await;
+    bob.join_to(Target::Queue(duel()), Role::Player, None).await;
+    assert_eq!(ada.welcome().await.room, bob.welcome().await.room);
+    ada.say(ClientMessage::Leave).await;
+    // A lost connection keeps its seat, until its player wants another match.
+    drop(bob);
+    let mut bob = waiting(&host, "bob", duel()).await;
+    host.settles(|relay| relay.rooms().len() == 1).await;
+    ada.join_to(Target::Queue(duel()), Role::Player, None).await;
+    assert_eq!(ada.welcome().await.room, bob.welcome().await.room);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_players_who_never_come_do_not_take_all_rooms() {
+    let host = start_creative(Config { rooms: 3, ..Config::default() }).await;
+    for _ in 0..4 {
+        let wanted = || json!({"queue": {"players": 2}});
+        let places = tokio::join!(find_place(host.addr, "ada", wanted()), find_place(host.addr, "bob", wanted()));
+        assert_eq!((places.0.status, places.1.status), (200, 200));
+        assert_eq!(places.0.json()["room"], places.1.json()["room"]);
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_for_whose_match_there_is_no_room_wait_for_one() {
+    let host = start_creative(Config { rooms: 1, ..Config::default() }).await;
+    let mut ada = waiting(&host, "ada", duel()).await;
+    let mut bob = waiting(&host, "bob", duel()).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(host.relay.stats().queued, 2);
+    host.room("lobby").close("over");
+    assert_eq!(ada.welcome().await.room, bob.welcome().await.room);
     host.stop().await;
 }
 

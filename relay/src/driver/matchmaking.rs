@@ -1,10 +1,9 @@
 //! From where a player wants to go to a place in a room: over a WebSocket, or by HTTP for one that comes afterwards.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tickwire_protocol::{Creation, ErrorCode, ErrorReply, Join, Queueing, Role, Target, Wanted};
-use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
 use super::accept::Shared;
@@ -16,7 +15,8 @@ use crate::handle::RoomHandle;
 use crate::link::SessionId;
 use crate::outbox::Outbox;
 use crate::place::{Parting, Place};
-use crate::queue::{Match, Queue, Ticket};
+use crate::queue::{Match, Queue, Ticket, Waiting};
+use crate::stats::Origin;
 
 /// Between two looks whether those who wait can be matched by now.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -98,7 +98,7 @@ impl<'a> Seeker<'a> {
         let (lobby, tried) = (&self.shared.lobby, &self.tried);
         match &self.target {
             Target::Room(name) => {
-                let room = lobby.find(name).filter(|room| room.code().is_none() || self.needs_no_code(room));
+                let room = lobby.find(name).filter(|room| self.may_name(room));
                 room.ok_or_else(|| ErrorReply::new(ErrorCode::RoomNotFound, "there is no room of that name"))
             }
             // Whose token is for one room learns of no other.
@@ -112,11 +112,9 @@ impl<'a> Seeker<'a> {
                 let _alone = self.shared.creating.lock().unwrap_or_else(PoisonError::into_inner);
                 let wanted = Wanted { kind: creation.kind.clone(), labels: creation.labels.clone() };
                 let found = lobby.find_wanted(&wanted, self.role, tried);
-                found.map_or_else(|| create(self.shared, creation.clone(), Some(&self.grant.player)), Ok)
+                found.map_or_else(|| self.create(creation), Ok)
             }
-            Target::FindOrCreate(creation) | Target::Create(creation) => {
-                create(self.shared, creation.clone(), Some(&self.grant.player))
-            }
+            Target::FindOrCreate(creation) | Target::Create(creation) => self.create(creation),
             Target::Queue(queueing) => self.wait(queueing.clone()).await,
         }
     }
@@ -134,11 +132,22 @@ impl<'a> Seeker<'a> {
         Err(ErrorReply::new(ErrorCode::Forbidden, "the token is for another room"))
     }
 
-    /// Whether the player may come into a private room by its name.
-    fn needs_no_code(&self, room: &RoomHandle) -> bool {
-        let is_invited = self.grant.room.is_some() && !room.info.origin.is_named_by_creator;
-        // Who was there knows the code no more than the name.
-        is_invited || self.is_back
+    /// Whether the player may come into a room by its name.
+    fn may_name(&self, room: &RoomHandle) -> bool {
+        match self.grant.room {
+            // Who was there knows the code no more than the name.
+            _ if self.is_back => true,
+            // Whoever wrote the token meant no room to which a player has given that name.
+            Some(_) => !room.info.origin.is_named_by_player(),
+            None => room.code().is_none(),
+        }
+    }
+
+    fn create(&self, creation: &Creation) -> Result<RoomHandle, ErrorReply> {
+        let origin = Origin::Created { by: self.grant.player.id.clone(), named: creation.name.is_some() };
+        let (room, handle) = self.shared.lobby.create(creation.clone(), origin, Instant::now())?;
+        self.shared.workers.run(room);
+        Ok(handle)
     }
 
     /// Waits in the queue until there is a match.
@@ -150,6 +159,10 @@ impl<'a> Seeker<'a> {
         queueing.kind = queueing.kind.or_else(|| shared.lobby.first_kind());
         if !queueing.kind.as_ref().is_some_and(|kind| shared.lobby.knows(kind)) {
             return Err(ErrorReply::new(ErrorCode::CreateRefused, "no rooms of that kind are created here"));
+        }
+        // One match at a time: else a few players could hold all rooms there are.
+        for room in shared.lobby.matches_of(&self.grant.player.id) {
+            room.send(Command::Forgo { player: self.grant.player.id.clone() });
         }
         let (ticket, mut found) = queue(shared).enter(now(), self.grant.player.clone(), queueing)?;
         let _waiting = InQueue { shared, ticket };
@@ -164,28 +177,26 @@ impl<'a> Seeker<'a> {
     }
 }
 
-fn create(shared: &Shared, creation: Creation, creator: Option<&Player>) -> Result<RoomHandle, ErrorReply> {
-    let (room, handle) = shared.lobby.create(creation, creator, std::time::Instant::now())?;
-    shared.workers.run(room);
-    Ok(handle)
-}
-
 /// Opens rooms for those who can be matched.
 fn make_matches(shared: &Shared) {
-    let matches = queue(shared).matches(now());
+    let matches = queue(shared).matches(now(), shared.lobby.left());
     for Match { kind, labels, players } in matches {
-        let seats = Some(players.len() as u16);
-        // A match of one is a room of one's own, and counts as such.
-        let creator = players.first().filter(|_| players.len() == 1).map(|waiting| &waiting.player);
-        let room = create(shared, Creation { kind, labels, seats, ..Creation::default() }, creator);
-        for waiting in players {
-            if let Ok(room) = &room {
-                // It has a seat for each, or their joins will be refused.
-                room.send(Command::Reserve { player: waiting.player, reply: oneshot::channel().0 });
-            }
+        let creation = Creation { kind, labels, seats: Some(players.len() as u16), ..Creation::default() };
+        let origin = Origin::Matched { players: players.iter().map(|waiting| waiting.player.id.clone()).collect() };
+        let made = shared.lobby.create(creation, origin, Instant::now());
+        for Waiting { player, found, .. } in players {
             // Who does not listen any more has left.
-            let _ = waiting.found.send(room.clone());
+            let _ = found.send(match &made {
+                Ok((_, room)) => {
+                    // It has a seat for each, or their joins will be refused.
+                    room.send(Command::Reserve { player, reply: oneshot::channel().0 });
+                    Ok(room.clone())
+                }
+                Err(refusal) => Err(refusal.clone()),
+            });
         }
+        // Not before it expects someone: it would end at once.
+        made.into_iter().for_each(|(room, _)| shared.workers.run(room));
     }
 }
 

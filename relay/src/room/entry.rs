@@ -57,6 +57,15 @@ impl Room {
         Ok(())
     }
 
+    /// Waits for a player no more who is not here.
+    pub(super) fn forgo(&mut self, player: &str) {
+        self.people.unreserve(player);
+        match self.people.of_player(player).map(Person::Seat) {
+            Some(seat) if self.people.link(seat).is_none() => self.give_up(seat),
+            _ => self.count_people(),
+        }
+    }
+
     /// Gives a player the seat that is held for them, or a new one.
     fn seat(&mut self, player: &Player, resume: Option<Resume>, link: &Link) -> Result<Admission, ErrorReply> {
         let held = match resume {
