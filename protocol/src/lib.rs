@@ -21,7 +21,7 @@ pub use message::{
     MAX_LABELS, MAX_MEMBERS, MAX_MESSAGE_ID, MAX_METADATA, MAX_PARTY, MAX_RECIPIENTS, MAX_ROOM_NAME, MAX_TOKEN, Member,
     Message, MessageError, MessageId, PROTOCOL_VERSION, Presence, Probe, Publish, Queueing, Reply, Request, Resume,
     Resync, Role, RoomList, RoomListing, SUBPROTOCOL, Scope, ServerMessage, ServerProbeReply, Subscribe, Subscribed,
-    Target, Tell, Unsubscribe, Unsubscribed, Wanted, Welcome, put_event, put_snapshot,
+    Target, Tell, Unsubscribe, Unsubscribed, Wanted, Welcome, is_showable, put_event, put_snapshot,
 };
 pub use schema::{Exchange, Field, Kind, MAX_FIELDS, MAX_SHAPES, Predict, Schema, SchemaError, Shape};
 pub use tickwire_derive::Wire;

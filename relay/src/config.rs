@@ -48,8 +48,8 @@ pub struct Config {
     pub lookups: Rate,
     /// What all people of a room together say, subscribe to and ask. Default 500 a second, 1,000 at once: each may go to everyone in it.
     pub room_messages: Rate,
-    /// Bytes of what all people of a room together say to each other, 128 for each message beside its content. Default 32 KiB a second, 64 KiB at
-    /// once: a slow link bears that, and no burst fills an outbox.
+    /// Bytes of what all people of a room together say to each other, as it is in text: with names, keys and numbers. Default 32 KiB a second,
+    /// 64 KiB at once: a slow link bears that, and no burst fills an outbox.
     pub room_message_bytes: Rate,
     /// The same in the relay's channels. Default 500 a second, 1,000 at once.
     pub relay_messages: Rate,

@@ -72,6 +72,16 @@ impl Form {
     }
 }
 
+/// Bytes of a text in JSON, where six stand for a control character.
+pub(crate) fn written(text: &str) -> usize {
+    let of = |byte| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(of).sum()
+}
+
 /// The tick that a pong acknowledges, if its ping was a probe's.
 pub(crate) fn probed_tick(pong: &[u8]) -> Option<Tick> {
     pong.try_into().ok().map(Tick::from_be_bytes)

@@ -11,7 +11,7 @@ use tickwire_protocol::{
 };
 use tickwire_sim::Player;
 
-use crate::budget::{Allowed, Budget};
+use crate::budget::{Allowed, Budget, Said};
 use crate::channel::{Channel, Keep};
 use crate::fanout::Fanout;
 use crate::form::{Calendar, Form};
@@ -114,8 +114,9 @@ impl Hub {
         Subscribe { id, channel, after, .. }: Subscribe,
     ) {
         let (mut state, name) = (self.state(now), channel);
+        let told = Said::Presence { by: &speaker.player.name, channel: &name };
         let admitted =
-            state.budget.spread(now, 0).and_then(|()| state.check_subscription(&self.terms, speaker.session, &name));
+            state.budget.spread(now, told).and_then(|()| state.check_subscription(&self.terms, speaker.session, &name));
         if let Err(refusal) = admitted {
             return self.refuse(now, speaker, refusal.of(id));
         }
@@ -144,8 +145,12 @@ impl Hub {
     /// … no more.
     pub(crate) fn unsubscribe(&self, now: Instant, speaker: Speaker<'_>, Unsubscribe { id, channel, .. }: Unsubscribe) {
         let mut state = self.state(now);
-        if state.topics.get(&channel).is_none_or(|topic| !topic.channel.has(speaker.session)) {
-            let refusal = ErrorReply::new(ErrorCode::NoChannel, "the channel is not subscribed to");
+        let told = Said::Presence { by: &speaker.player.name, channel: &channel };
+        let admitted = match state.topics.get(&channel).is_some_and(|topic| topic.channel.has(speaker.session)) {
+            true => state.budget.spread(now, told),
+            false => Err(ErrorReply::new(ErrorCode::NoChannel, "the channel is not subscribed to")),
+        };
+        if let Err(refusal) = admitted {
             return self.refuse(now, speaker, refusal.of(id));
         }
         let told = state.remove(now, speaker.session, &channel);
@@ -161,8 +166,9 @@ impl Hub {
         if id.as_ref().is_some_and(|id| state.has_seen(speaker.player, id)) {
             return self.acknowledge(now, speaker, id);
         }
+        let message = Said::Message { by: &speaker.player.name, to: &to, content: &content };
         let said = match &to {
-            Address::Channel { channel, .. } => state.budget.spread(now, content.len()).and_then(|()| {
+            Address::Channel { channel, .. } => state.budget.spread(now, message).and_then(|()| {
                 self.say(now, &mut state, channel, Some(speaker.member()), content)
                     .ok_or_else(|| ErrorReply::new(ErrorCode::NoChannel, "nobody hears that channel"))
             }),

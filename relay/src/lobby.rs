@@ -74,7 +74,7 @@ impl Kind {
     ) -> Self {
         let make = move |creation: &Creation| {
             let Plan { game, mut sim, room } = plan(creation)?;
-            sim.seats = creation.seats.map_or(sim.seats, |seats| seats.clamp(1, sim.seats));
+            sim.seats = creation.seats.map_or(sim.seats, |seats| seats.min(sim.seats));
             sim.seed = creation.seed.unwrap_or_else(|| rand::rng().random());
             Ok((Box::new(Sim::<G>::new(game, sim)) as Box<dyn AnySim>, room))
         };

@@ -246,6 +246,15 @@ impl People {
         }
     }
 
+    /// What someone is called who is in the room.
+    pub(crate) fn name(&self, person: Person) -> Option<&str> {
+        let player = match person {
+            Person::Seat(seat) => &self.seats.get(&seat)?.player,
+            Person::Spectator(session) => &self.spectators.get(&session)?.player,
+        };
+        Some(&player.name)
+    }
+
     /// How others are told of someone who is connected.
     pub(crate) fn member(&self, person: Person) -> Option<Member> {
         let session = self.link(person)?.session;

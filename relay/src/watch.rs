@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tickwire_protocol::{ListRooms, MessageId, RoomList, RoomListing, Wanted};
 
+use crate::form::written;
+
 /// Bytes of rooms that are told of, about: a list must fit beside what else waits for a session. Who looks for others asks for their labels.
 const MAX_TOLD: usize = 48 * 1024;
 
@@ -68,16 +70,6 @@ pub(crate) fn those_of<'a>(wanted: &Wanted, list: &'a [RoomListing]) -> impl Ite
         fits
     };
     list.iter().filter(move |room| wanted.is_met_by(&room.kind, &room.labels)).take_while(fits)
-}
-
-/// Bytes of a text in JSON, where six stand for a control character.
-fn written(text: &str) -> usize {
-    let of = |byte| match byte {
-        0..0x20 => 6,
-        b'"' | b'\\' => 2,
-        _ => 1,
-    };
-    text.bytes().map(of).sum()
 }
 
 fn hash(room: &RoomListing) -> u64 {

@@ -96,9 +96,15 @@ pub enum MessageError {
         /// The cap.
         max: usize,
     },
+    /// A room for nobody is asked for.
+    #[error("a room has at least one seat")]
+    NoSeats,
     /// A match of nobody is waited for.
     #[error("a match has at least one player")]
     NoPlayers,
+    /// A name would not be shown as it is; see [`is_showable`].
+    #[error("{0} has characters that are not shown, or that turn the text around them")]
+    Unshowable(&'static str),
     /// The content of a message says that it is JSON, and is not.
     #[error("the content is not JSON")]
     NotJson,
@@ -126,6 +132,17 @@ fn frame(out: &mut Vec<u8>, kind: u8, write: impl FnOnce(&mut Vec<u8>)) {
 fn check_length(what: &'static str, text: &str, max: usize) -> Result<(), MessageError> {
     let length = text.len();
     if (1..=max).contains(&length) { Ok(()) } else { Err(MessageError::Length { what, length, max }) }
+}
+
+/// Whether a name shows as what it is, to a person who reads it among others: without control characters, and without those that are
+/// invisible or change the direction or the lines of the text around it. (The joiners that some scripts and emoji need are allowed.)
+pub fn is_showable(name: &str) -> bool {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    !name.contains(hides)
 }
 
 fn check_count(what: &'static str, count: usize, max: usize) -> Result<(), MessageError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::json::is_sound;
-use super::{MessageError, check_count, check_length};
+use super::{MessageError, check_count, check_length, is_showable};
 use crate::ids::SeatId;
 
 /// Most bytes of a room's name.
@@ -82,13 +82,13 @@ pub struct Wanted {
 pub struct Creation {
     /// What it is a room of: a kind that the relay knows; none: its first.
     pub kind: Option<String>,
-    /// Its name, 1 to [`MAX_ROOM_NAME`] bytes; none: the relay chooses one.
+    /// Its name, 1 to [`MAX_ROOM_NAME`] bytes of what [can be shown](is_showable); none: the relay chooses one.
     pub name: Option<String>,
     /// Its labels.
     pub labels: Labels,
     /// Anything that others may want to know, for people or programs; at most [`MAX_METADATA`] bytes.
     pub metadata: String,
-    /// Seats, at most as many as its kind has; none: as many.
+    /// Seats, at least 1 and at most as many as its kind has; none: as many.
     pub seats: Option<u16>,
     /// Where its randomness starts; none: anywhere.
     pub seed: Option<u64>,
@@ -237,7 +237,15 @@ impl Creation {
     /// The cap that it breaks.
     pub fn check(&self) -> Result<(), MessageError> {
         check_kind(&self.kind)?;
-        self.name.as_ref().map_or(Ok(()), |name| check_length("name", name, MAX_ROOM_NAME))?;
+        if let Some(name) = &self.name {
+            check_length("name", name, MAX_ROOM_NAME)?;
+            if !is_showable(name) {
+                return Err(MessageError::Unshowable("name"));
+            }
+        }
+        if self.seats == Some(0) {
+            return Err(MessageError::NoSeats);
+        }
         check_count("bytes of metadata", self.metadata.len(), MAX_METADATA)?;
         check_labels(&self.labels)
     }

@@ -174,6 +174,12 @@ fn lists_and_contents_are_bounded() {
     });
     check_count("players", 64, |count| join(Target::Queue(Queueing { players: count as u16, ..Queueing::default() })));
     assert_eq!(refusal(join(Target::Queue(Queueing::default()))), Some(MessageError::NoPlayers));
+    let of_none = Creation { seats: Some(0), ..Creation::default() };
+    assert_eq!(refusal(join(Target::Create(of_none))), Some(MessageError::NoSeats));
+    for name in ["ada\n", "\u{202e}ada", "a\u{2066}da", "ada\u{200b}"] {
+        let hidden = Creation { name: Some(name.into()), ..Creation::default() };
+        assert_eq!(refusal(join(Target::Create(hidden))), Some(MessageError::Unshowable("name")), "{name:?}");
+    }
     check_count("recipients", 64, |count| publish(Address::Seats(vec![SeatId(1); count]), said()));
     check_count("bytes of content", 2048, |count| publish(main(), Content::Bytes(vec![0; count])));
     check_count("bytes of content", 2048, |count| {

@@ -1,6 +1,6 @@
 //! How much a signed token, or a service, may say of a player.
 
-use tickwire_protocol::MAX_ROOM_NAME;
+use tickwire_protocol::{MAX_ROOM_NAME, is_showable};
 use tickwire_sim::Player;
 
 use super::Grant;
@@ -8,7 +8,7 @@ use super::Grant;
 /// Bytes of a player's id or name, by a signed token or by a service: what others must be shown is short.
 const MAX_NAME: usize = 128;
 
-/// What of a grant is empty, too long, or has control characters: `id`, `name` or `room`.
+/// What of a grant is empty, too long, or can't be [shown](is_showable): `id`, `name` or `room`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfBounds(pub(crate) &'static str);
 
@@ -26,7 +26,7 @@ impl Grant {
     }
 }
 
-/// Whether it has 1 to 128 bytes, and no control characters.
+/// Whether it has 1 to 128 bytes, and can be shown.
 pub(super) fn is_bounded(text: &str) -> bool {
-    (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control)
+    (1..=MAX_NAME).contains(&text.len()) && is_showable(text)
 }

@@ -117,7 +117,7 @@ enum Fault {
     Status(StatusCode),
     #[error("its answer is not {{\"id\": \"…\", \"name\": \"…\", \"room\": \"…\"}}")]
     Json,
-    #[error("the {0} in its answer is empty, too long, or has control characters")]
+    #[error("the {0} in its answer is empty, too long, or has characters that are not shown")]
     Bounds(&'static str),
 }
 

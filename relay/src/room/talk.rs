@@ -12,6 +12,7 @@ use tickwire_protocol::{
 use tickwire_sim::{Player, RequestId, Unheard};
 
 use super::Room;
+use crate::budget::Said;
 use crate::channel::Channel;
 use crate::command::{Occupant, Order, Saying};
 use crate::link::Link;
@@ -95,15 +96,16 @@ impl Room {
     fn try_say(&mut self, now: Instant, person: Person, saying: Saying) -> Result<(), ErrorReply> {
         match saying {
             Saying::Subscribe(subscribe) => {
-                self.budget.spread(now, 0)?;
+                self.check_presence(now, person, &subscribe.channel)?;
                 self.subscribe(person, subscribe)
             }
             Saying::Unsubscribe(unsubscribe) => {
-                self.budget.spread(now, 0)?;
+                self.check_presence(now, person, &unsubscribe.channel)?;
                 self.unsubscribe(person, unsubscribe)
             }
             Saying::Publish(publish) => {
-                self.budget.spread(now, publish.content.len())?;
+                let by = self.people.name(person).unwrap_or_default();
+                self.budget.spread(now, Said::Message { by, to: &publish.to, content: &publish.content })?;
                 self.publish_from(person, publish)
             }
             Saying::Ack { number } => {
@@ -123,6 +125,11 @@ impl Room {
                 self.request(seat, request)
             }
         }
+    }
+
+    fn check_presence(&mut self, now: Instant, person: Person, channel: &str) -> Result<(), ErrorReply> {
+        let by = self.people.name(person).unwrap_or_default();
+        self.budget.spread(now, Said::Presence { by, channel })
     }
 
     fn publish_from(&mut self, person: Person, Publish { to, content, .. }: Publish) -> Result<(), ErrorReply> {

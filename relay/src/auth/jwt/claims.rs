@@ -44,8 +44,8 @@ pub struct Claims {
 /// Why claims make no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimsError {
-    /// A claim is empty, too long, or has control characters.
-    #[error("`{0}` is empty, too long, or has control characters")]
+    /// A claim is empty, too long, or not to be [shown](tickwire_protocol::is_showable).
+    #[error("`{0}` is empty, too long, or has characters that are not shown")]
     Bounds(&'static str),
     /// A token for single use has no id.
     #[error("a token for single use needs a `jti`")]

@@ -57,7 +57,7 @@ enum Flaw {
     Header(Algorithm),
     #[error("its claims lack `sub` or `exp`, or one is of the wrong type")]
     Claims,
-    #[error("its claim `{0}` is empty, too long, or has control characters")]
+    #[error("its claim `{0}` is empty, too long, or has characters that are not shown")]
     Bounds(&'static str),
     #[error("it is another issuer's")]
     Issuer,
