@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
+use clap::builder::{NonEmptyStringValueParser, RangedU64ValueParser};
+use clap::{Parser, Subcommand};
 use tickwire::Config;
 use tickwire_client::bots::BotTokens;
 use tickwire_client::{Trust, TrustError};
@@ -232,13 +233,13 @@ pub(crate) struct TokenArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// Id of the player
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) player: String,
     /// What people call the player; the id by default
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
     /// The only room that the token opens; all by default
-    #[arg(long, value_name = "ROOM")]
+    #[arg(long, value_name = "ROOM", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) room: Option<String>,
     /// Minutes until it expires
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = positive::<u64>(10 * 365 * 24 * 60))]

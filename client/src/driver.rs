@@ -12,11 +12,11 @@ use tickwire_protocol::{
 };
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::backoff::Backoff;
@@ -392,6 +392,9 @@ async fn connect(url: String, trust: Trust) -> Result<Socket, String> {
     let (Trust {}, connecting) = (trust, tokio_tungstenite::connect_async_with_config(request, Some(config), true));
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(error @ (Error::HttpFormat(_) | Error::Protocol(_)))) => {
+            Err(format!("no relay answers there, or one that speaks TLS (wss://) to those who don't: {error}"))
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),
     }

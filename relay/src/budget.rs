@@ -116,6 +116,7 @@ mod tests {
         }
         for (said, message) in all {
             let text = Form::Text.frames([&message], None, 1 << 42).len();
+            assert!((text..text + 128).contains(&said), "{said} for {text}");
         }
     }
 }

@@ -170,7 +170,7 @@ impl Hub {
         let said = match &to {
             Address::Channel { channel, .. } => state.budget.spread(now, message).and_then(|()| {
                 self.say(now, &mut state, channel, Some(speaker.member()), content)
-                    .ok_or_else(|| ErrorReply::new(ErrorCode::NoChannel, "nobody hears that channel"))
+                    .ok_or_else(|| ErrorReply::new(ErrorCode::NoChannel, "nobody hears that channel of the relay"))
             }),
             _ => Err(ErrorReply::new(ErrorCode::NoRecipient, "join a room to speak to its seats")),
         };

@@ -1,5 +1,6 @@
 //! How often is too often: a rate limit that is told the time.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// So much a second, and so much at once after a pause.
@@ -54,6 +55,23 @@ impl Gcra {
     /// When the bucket would be empty again.
     fn after(&self, now: Instant, units: u32) -> Instant {
         self.empty_at.map_or(now, |at| at.max(now)) + self.unit * units
+    }
+}
+
+/// Lets something into the log once a second, however often whoever is at the other end makes it happen.
+#[derive(Debug)]
+pub(crate) struct Seldom(Mutex<Gcra>);
+
+impl Default for Seldom {
+    fn default() -> Self {
+        Self(Mutex::new(Gcra::per(Duration::from_secs(1), 1)))
+    }
+}
+
+impl Seldom {
+    /// Whether to tell of it this time.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.0.lock().expect("nothing panics while it holds a limit").check(now, 1).is_ok()
     }
 }
 

@@ -37,7 +37,7 @@ pub enum OpenError {
     #[error("a room named `{0}` is open")]
     Taken(String),
     /// As many rooms are open as [`Config::rooms`](crate::Config::rooms) allows.
-    #[error("all {0} rooms are open")]
+    #[error("as many rooms are open as may be: {0}")]
     Full(usize),
 }
 

@@ -86,7 +86,7 @@ async fn a_room_that_can_not_be_created_says_why() {
         host.raw().await.enter_to("ada", create("dots", name)).await;
     }
     let (code, words) = host.refused("ada", create("salon", "z")).await;
-    assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "all 3 rooms are open"));
+    assert_eq!((code, words.as_str()), (ErrorCode::CreateRefused, "as many rooms are open as may be: 3"));
     host.stop().await;
 }
 

@@ -91,7 +91,7 @@ pub struct Report {
     pub reconnects: u64,
     /// Times that the relay closed a bot's connection for a fault of the bot's.
     pub evicted: u64,
-    /// Refusals, messages that could not be read, connections that were refused for good.
+    /// Refusals, messages that could not be read, connections that led into no room.
     pub errors: u64,
     /// The fewest hash checks of any bot.
     #[serde(skip)]

@@ -115,6 +115,7 @@ pub async fn run(
             rng: ChaCha12Rng::seed_from_u64(seed),
             sent: VecDeque::new(),
             in_room: false,
+            turned_away: 0,
             last: None,
             first_tick: None,
         };
@@ -165,6 +166,8 @@ struct Bot {
     /// Inputs that no snapshot has shown yet, and when they were sent.
     sent: VecDeque<(Sequence, Instant)>,
     in_room: bool,
+    /// Connections that led into no room.
+    turned_away: u64,
     /// When the last snapshot came.
     last: Option<Instant>,
     first_tick: Option<Tick>,
@@ -172,7 +175,6 @@ struct Bot {
 
 impl Bot {
     async fn play(mut self, mut client: Client, mut over: watch::Receiver<bool>) -> Tally {
-        let mut turned_away = 0;
         loop {
             let due = self.wants.as_ref().map(|(due, _)| *due);
             let update = tokio::select! {
@@ -189,7 +191,7 @@ impl Bot {
                 Ok(Some(update)) => self.handle(&mut client, update).await,
                 Ok(None) => break,
                 Err(error) => {
-                    turned_away = 1;
+                    self.turned_away += 1;
                     self.fault(error.to_string());
                     break;
                 }
@@ -197,7 +199,7 @@ impl Bot {
         }
         // Before the farewell: what it costs is not the game's.
         self.tally.counts = client.counts();
-        self.tally.counts.errors += turned_away;
+        self.tally.counts.errors += self.turned_away;
         self.tally.ticks = self.first_tick.map_or(0, |first| u64::from(client.tick().saturating_sub(first)));
         client.leave().await;
         self.tally
@@ -225,6 +227,7 @@ impl Bot {
             Update::Refused { message, .. } => self.fault(message),
             Update::Lost { reason, .. } => {
                 self.fault(reason);
+                self.turned_away += u64::from(!self.in_room);
                 self.progress.joined.fetch_sub(u64::from(std::mem::take(&mut self.in_room)), Ordering::Relaxed);
             }
             _ => {}

@@ -185,7 +185,7 @@ fn read_join(id: Option<MessageId>, payload: &mut Object<'_>) -> Result<Join, Pr
         payload.take::<Queueing>("queue", "an object with kind, labels, players and rank")?.map(Target::Queue),
     ];
     let mut targets = targets.into_iter().flatten();
-    let target = targets.next().ok_or_else(|| Problem::Missing(payload.path("room")))?;
+    let target = targets.next().ok_or_else(|| Problem::NoTarget(payload.path("room")))?;
     if targets.next().is_some() {
         return Err(Problem::Form { path: "payload".into(), wanted: "one target alone" });
     }

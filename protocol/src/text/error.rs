@@ -24,6 +24,9 @@ pub enum Problem {
     /// Something that must be there is not.
     #[error("{0} is missing")]
     Missing(String),
+    /// A way to a room must be there, and none is.
+    #[error("{0}, or else code, find, find_or_create, create or queue, is missing")]
+    NoTarget(String),
     /// Something is there that is not known.
     #[error("{0} is not known here")]
     Unknown(String),

@@ -58,7 +58,10 @@ fn what_is_no_message_is_answered() {
         (r#"{"type":"message","payload":{"from":"Bob"}}"#, "payload.from is not known here"),
         (r#"{"type":"message","payload":{"content":1,"text":2}}"#, "payload.text is not known here"),
         (r#"{"type":"message","payload":{"a":1e999}}"#, "the content is not JSON"),
-        (r#"{"type":"join","payload":{}}"#, "payload.room is missing"),
+        (
+            r#"{"type":"join","payload":{}}"#,
+            "payload.room, or else code, find, find_or_create, create or queue, is missing",
+        ),
         (r#"{"type":"join","payload":{"room":"a","code":"b"}}"#, "payload is not one target alone"),
         (r#"{"type":"join","payload":{"find":{"kid":"a"}}}"#, "payload.find is not an object with kind and labels"),
         (r#"{"type":"join","payload":{"queue":{"rank":1}}}"#, "a match has at least one player"),

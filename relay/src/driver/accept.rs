@@ -32,6 +32,7 @@ use crate::form::Calendar;
 use crate::gate::{Barred, Gate, Visit};
 use crate::handle::RoomHandle;
 use crate::hub::{Hub, HubTerms};
+use crate::limit::Seldom;
 use crate::lobby::{Kind, Limits, Lobby, OpenError, Plan};
 use crate::options::RoomOptions;
 use crate::queue::{Queue, Tolerance};
@@ -66,6 +67,7 @@ pub(super) struct Shared {
     connections: Arc<Semaphore>,
     pub(super) strangers: Arc<Strangers>,
     pub(super) gate: Arc<Gate>,
+    pub(super) foreign_pages: Seldom,
     pub(super) workers: Workers,
     readers: Readers,
 }
@@ -170,6 +172,7 @@ impl RelayBuilder {
             connections: Arc::new(Semaphore::new(config.connections)),
             strangers: Arc::new(Strangers::new(config.unauthenticated)),
             gate: Arc::new(Gate::new(&config)),
+            foreign_pages: Seldom::default(),
             workers: Workers::new(config.workers),
             readers: Readers::default(),
             config,

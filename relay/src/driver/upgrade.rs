@@ -107,7 +107,10 @@ fn check<B>(request: &Request<B>, shared: &Shared) -> Result<(String, Form), Rej
         return bad("offer the subprotocol `tickwire.v1` or `tickwire.v1.json`\n");
     };
     if allowed_origin(headers, &shared.config.origins).is_err() {
-        tracing::warn!(origin = ?headers.get(header::ORIGIN), "a page of another origin was refused: see Config::origins");
+        if shared.foreign_pages.is_due(now()) {
+            let origin = headers.get(header::ORIGIN);
+            tracing::warn!(?origin, "a page of another origin was refused: see Config::origins");
+        }
         return Err((StatusCode::FORBIDDEN, "pages of this origin may not connect\n"));
     }
     match headers.get(header::SEC_WEBSOCKET_KEY) {

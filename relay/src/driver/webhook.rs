@@ -19,12 +19,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::now;
 #[cfg(feature = "tls")]
 use super::{
     tls::TlsError,
     trust::{self, Trust},
 };
 use crate::auth::{AuthError, Authenticator, Door, Grant, OutOfBounds, Verdict};
+use crate::limit::Seldom;
 
 /// Bytes of an answer's head, and of its body.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -59,6 +61,7 @@ struct Service {
     secret: Option<HeaderValue>,
     timeout: Duration,
     lookups: Arc<Semaphore>,
+    faults: Arc<Seldom>,
 }
 
 /// Why nothing can be asked.
@@ -192,7 +195,9 @@ impl Authenticator for Webhook {
             match answer.unwrap_or(Err(Fault::Slow)) {
                 Ok(grant) => grant.ok_or(AuthError::Refused),
                 Err(fault) => {
-                    tracing::warn!("the service that knows the players is of no help: {fault}");
+                    if service.faults.is_due(now()) {
+                        tracing::warn!("the service that knows the players is of no help: {fault}");
+                    }
                     Err(AuthError::Unavailable)
                 }
             }
@@ -222,6 +227,7 @@ impl Service {
             secret: None,
             timeout: TIMEOUT,
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            faults: Arc::default(),
         };
         Ok((url, service))
     }

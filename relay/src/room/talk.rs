@@ -137,7 +137,10 @@ impl Room {
         let to_whom = match &to {
             Address::Channel { channel, .. } => {
                 if !self.channels.contains_key(channel) {
-                    return Err(ErrorReply::new(ErrorCode::NoChannel, "nobody hears that channel"));
+                    return Err(ErrorReply::new(
+                        ErrorCode::NoChannel,
+                        "nobody in the room hears that channel; one of the relay is of scope \"relay\"",
+                    ));
                 }
                 self.publish_to(channel.clone(), person.into(), from, content);
                 return Ok(());

@@ -95,7 +95,7 @@ impl Session {
     fn handle_join(&mut self, now: Instant, join: Join) {
         let Join { id, target, role, .. } = &join;
         let Some(grant) = self.grant.as_ref().filter(|_| matches!(self.state, State::Idle { .. })) else {
-            return self.refuse(ErrorCode::Busy, "leave the room before you join one", id.clone());
+            return self.refuse(ErrorCode::Busy, "leave the room, or the queue, before you join another", id.clone());
         };
         let patience = match target {
             Target::Queue(_) => self.config.queue_timeout,

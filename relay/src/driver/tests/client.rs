@@ -124,7 +124,7 @@ async fn play(name: String, stream: DuplexStream, room: Arc<AtomicU32>, vocal: b
     }
 }
 
-async fn say(socket: &mut WebSocketStream<DuplexStream>, message: &ClientMessage) {
+pub(super) async fn say(socket: &mut WebSocketStream<DuplexStream>, message: &ClientMessage) {
     let mut out = Vec::new();
     message.encode(&mut out);
     // The relay may have gone.

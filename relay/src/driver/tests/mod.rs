@@ -1,6 +1,7 @@
 //! Whole sessions in virtual time: a room, real connections over links of any width, and clients that decode what comes.
 
 mod client;
+mod deadlines;
 mod lag;
 mod mixing;
 
@@ -107,14 +108,16 @@ impl Match {
         let (ours, theirs) = (Pipe::new(4096), Pipe::new(1024));
         let link = Link::new(width);
         tokio::spawn(link.clone().carry(ours.outer, theirs.inner));
-        let socket =
-            Socket::over(Transport::Other(Box::new(ours.inner)), Bytes::new(), Form::Binary, &self.shared.config);
-        let visit = self.shared.gate.wave_through();
-        let opening = Opening { form: Form::Binary, token: None };
-        let stranger = self.shared.strangers.admit();
-        let connection = Connection::new(socket, opening, self.shared.clone(), (stranger, visit));
-        tokio::spawn(connection.serve());
+        tokio::spawn(self.connect(ours.inner).serve());
         Client::start(name, theirs.outer, link, self.tick.clone(), vocal)
+    }
+
+    /// A connection that is for the caller to serve.
+    fn connect(&self, stream: DuplexStream) -> Box<Connection> {
+        let socket = Socket::over(Transport::Other(Box::new(stream)), Bytes::new(), Form::Binary, &self.shared.config);
+        let (stranger, visit) = (self.shared.strangers.admit(), self.shared.gate.wave_through());
+        let opening = Opening { form: Form::Binary, token: None };
+        Connection::new(socket, opening, self.shared.clone(), (stranger, visit))
     }
 
     fn stats(&self) -> crate::RoomStats {
