@@ -63,7 +63,7 @@ fn a_token_is_printed_alone() {
         let (output, _, err) = mint(&["--audience", &"x".repeat(2000)]);
         assert!(output.status.code() == Some(2) && err.contains("the token would be too long"), "{err}");
         let (output, _, err) = mint(&["--room", ""]);
-        assert!(output.status.code() == Some(2) && err.contains("`room` is empty"), "{err}");
+        assert!(output.status.code() == Some(2) && err.contains("--room <ROOM>"), "{err}");
     }
 }
 
