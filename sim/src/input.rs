@@ -58,12 +58,15 @@ impl Window {
 #[derive(Debug, Resource)]
 pub struct Inputs<I> {
     seats: Vec<SeatInputs<I>>,
+    /// Those with something waiting or consumed: a silent seat costs a tick nothing.
+    busy: Vec<SeatId>,
     nothing: I,
 }
 
 #[derive(Debug)]
 struct SeatInputs<I> {
     taken: bool,
+    busy: bool,
     waiting: VecDeque<(Tick, Sequence, I)>,
     last: Sequence,
     consumed: Vec<I>,
@@ -72,9 +75,8 @@ struct SeatInputs<I> {
 
 impl<I: Clone + Default> Inputs<I> {
     pub(crate) fn new(seats: u16) -> Self {
-        let seat =
-            || SeatInputs { taken: false, waiting: VecDeque::new(), last: 0, consumed: vec![], held: I::default() };
-        Self { seats: std::iter::repeat_with(seat).take(seats.into()).collect(), nothing: I::default() }
+        let seats = std::iter::repeat_with(SeatInputs::empty).take(seats.into()).collect();
+        Self { seats, busy: Vec::new(), nothing: I::default() }
     }
 
     /// The newest input consumed, held until the next, also of a player whose connection is lost (see
@@ -91,7 +93,7 @@ impl<I: Clone + Default> Inputs<I> {
 
     pub(crate) fn open(&mut self, seat: SeatId) {
         let seat = &mut self.seats[usize::from(seat.0)];
-        *seat = SeatInputs { taken: true, waiting: VecDeque::new(), last: 0, consumed: vec![], held: I::default() };
+        *seat = SeatInputs { taken: true, busy: seat.busy, ..SeatInputs::empty() };
     }
 
     pub(crate) fn close(&mut self, seat: SeatId) {
@@ -122,7 +124,8 @@ impl<I: Clone + Default> Inputs<I> {
         window: Window,
         input: I,
     ) -> Result<(), InputRefused> {
-        let seat = self.seats.get_mut(usize::from(seat.0)).filter(|seat| seat.taken).ok_or(InputRefused::NoSeat)?;
+        let (id, seat) = (seat, self.seats.get_mut(usize::from(seat.0)));
+        let seat = seat.filter(|seat| seat.taken).ok_or(InputRefused::NoSeat)?;
         if sequence <= seat.last {
             return Err(InputRefused::NotNewer { sequence, last: seat.last });
         }
@@ -132,20 +135,42 @@ impl<I: Clone + Default> Inputs<I> {
         }
         seat.last = sequence;
         seat.waiting.push_back((tick, sequence, input));
+        if !std::mem::replace(&mut seat.busy, true) {
+            self.busy.push(id);
+        }
         Ok(())
     }
 
-    /// Consumes what is due at `tick`; the newest sequence consumed, if any.
-    pub(crate) fn consume(&mut self, seat: SeatId, tick: Tick) -> Option<Sequence> {
-        let seat = &mut self.seats[usize::from(seat.0)];
-        seat.consumed.clear();
+    /// Consumes what is due at `tick`, and gives the newest sequence of each seat for which that is something.
+    pub(crate) fn consume(&mut self, tick: Tick, mut give: impl FnMut(SeatId, Sequence)) {
+        let Self { seats, busy, .. } = self;
+        busy.retain(|&id| {
+            let seat = &mut seats[usize::from(id.0)];
+            if let Some(sequence) = seat.consume(tick) {
+                give(id, sequence);
+            }
+            seat.busy = !(seat.waiting.is_empty() && seat.consumed.is_empty());
+            seat.busy
+        });
+    }
+}
+
+impl<I: Clone + Default> SeatInputs<I> {
+    fn empty() -> Self {
+        let (waiting, consumed, held) = Default::default();
+        Self { taken: false, busy: false, waiting, last: 0, consumed, held }
+    }
+
+    /// The newest sequence consumed, if any.
+    fn consume(&mut self, tick: Tick) -> Option<Sequence> {
+        self.consumed.clear();
         let mut newest = None;
-        while let Some((_, sequence, input)) = seat.waiting.pop_front_if(|(due, ..)| *due <= tick) {
+        while let Some((_, sequence, input)) = self.waiting.pop_front_if(|(due, ..)| *due <= tick) {
             newest = Some(sequence);
-            seat.consumed.push(input);
+            self.consumed.push(input);
         }
-        if let Some(last) = seat.consumed.last() {
-            seat.held.clone_from(last);
+        if let Some(last) = self.consumed.last() {
+            self.held.clone_from(last);
         }
         newest
     }
@@ -157,6 +182,16 @@ mod tests {
 
     const SEAT: SeatId = SeatId(0);
     const WINDOW: Window = Window { ahead: 4, behind: 8 };
+
+    /// The newest sequence consumed.
+    fn consume(inputs: &mut Inputs<u32>, tick: Tick) -> Option<Sequence> {
+        let mut newest = None;
+        inputs.consume(tick, |seat, sequence| {
+            assert_eq!(seat, SEAT);
+            newest = Some(sequence);
+        });
+        newest
+    }
 
     fn inputs() -> Inputs<u32> {
         let mut inputs = Inputs::new(1);
@@ -170,9 +205,9 @@ mod tests {
         for (sequence, tick) in [(1, 9), (2, 11), (3, 11)] {
             inputs.push(SEAT, (sequence, tick, 10), WINDOW, sequence * 10).expect("within the window");
         }
-        assert_eq!((inputs.consume(SEAT, 10), inputs.consumed(SEAT), *inputs.get(SEAT)), (Some(1), &[10][..], 10));
-        assert_eq!((inputs.consume(SEAT, 11), inputs.consumed(SEAT), *inputs.get(SEAT)), (Some(3), &[20, 30][..], 30));
-        assert_eq!((inputs.consume(SEAT, 12), inputs.consumed(SEAT), *inputs.get(SEAT)), (None, &[][..], 30));
+        assert_eq!((consume(&mut inputs, 10), inputs.consumed(SEAT), *inputs.get(SEAT)), (Some(1), &[10][..], 10));
+        assert_eq!((consume(&mut inputs, 11), inputs.consumed(SEAT), *inputs.get(SEAT)), (Some(3), &[20, 30][..], 30));
+        assert_eq!((consume(&mut inputs, 12), inputs.consumed(SEAT), *inputs.get(SEAT)), (None, &[][..], 30));
     }
 
     #[test]
@@ -191,10 +226,10 @@ mod tests {
         for sequence in 1..=5 {
             inputs.push(SEAT, (sequence, 9 + sequence, 10), WINDOW, sequence).expect("within the window");
         }
-        assert_eq!(inputs.consume(SEAT, 11), Some(2));
+        assert_eq!(consume(&mut inputs, 11), Some(2));
         inputs.resume(SEAT, 2);
         assert_eq!(inputs.push(SEAT, (3, 12, 12), WINDOW, 30), Ok(()));
-        assert_eq!((inputs.consume(SEAT, 20), *inputs.get(SEAT)), (Some(3), 30));
+        assert_eq!((consume(&mut inputs, 20), *inputs.get(SEAT)), (Some(3), 30));
     }
 
     #[test]

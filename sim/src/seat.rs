@@ -69,9 +69,4 @@ impl Seats {
     pub(crate) fn entity(&self, seat: SeatId) -> Option<Entity> {
         *self.entities.get(usize::from(seat.0))?
     }
-
-    /// Taken seats, ascending.
-    pub(crate) fn taken(&self) -> impl Iterator<Item = (SeatId, Entity)> + '_ {
-        self.entities.iter().enumerate().filter_map(|(seat, entity)| Some((SeatId(seat as u16), (*entity)?)))
-    }
 }

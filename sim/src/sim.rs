@@ -277,12 +277,12 @@ impl<G: Game> Sim<G> {
         assert!(self.tick < Tick::MAX - 1, "a match ends before its tick wraps");
         self.tick += 1;
         self.world.resource_mut::<TickTime>().tick = self.tick;
-        for (seat, entity) in self.seats.taken() {
-            let consumed = self.world.resource_mut::<Inputs<G::Input>>().consume(seat, self.tick);
-            if let (Some(sequence), Some(mut row)) = (consumed, self.world.get_mut::<Seat>(entity)) {
-                row.sequence = sequence;
-            }
-        }
+        self.world.resource_scope::<Inputs<G::Input>, _>(|world, mut inputs| {
+            inputs.consume(self.tick, |seat, sequence| {
+                let row = self.seats.entity(seat).and_then(|entity| world.get_mut::<Seat>(entity));
+                row.into_iter().for_each(|mut row| row.sequence = sequence);
+            });
+        });
         self.schedule.run(&mut self.world);
         self.world.resource_mut::<Arrivals>().clear();
         self.world.resource_mut::<Events>().publish();
