@@ -64,16 +64,15 @@ enum Phase {
     Awaits,
 }
 
-/// The lag of one session in one room.
+/// The lag of one session in one room. What is looked at at every tick comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Lag {
-    limit: Duration,
-    tick_rate: u32,
-    /// The limit in ticks; where snapshots are rare, a few of them may be under way on the slowest stream.
-    limit_ticks: Tick,
     phase: Phase,
-    /// Of [`STREAMS`], or one more: resyncs alone.
-    level: usize,
+    /// Whether the client acknowledges without being asked.
+    is_vocal: bool,
+    /// The last disturbance was a step back to a fuller stream.
+    trial: bool,
     /// The stream of the last snapshot put in.
     every: Every,
     /// The last snapshot put in, 0 before the first and when a keyframe must come next.
@@ -82,8 +81,12 @@ pub(crate) struct Lag {
     owed: Option<Tick>,
     /// The tick that a probe asks for, until it is acknowledged.
     asked: Option<Tick>,
-    /// Whether the client acknowledges without being asked.
-    is_vocal: bool,
+    /// The limit in ticks; where snapshots are rare, a few of them may be under way on the slowest stream.
+    limit_ticks: Tick,
+    tick_rate: u32,
+    /// Of [`STREAMS`], or one more: resyncs alone.
+    level: usize,
+    limit: Duration,
     /// A snapshot put in to measure the round trip with, and when.
     sample: Option<(Tick, Instant)>,
     /// The shortest round trip of this while and of the one before, and when this one began.
@@ -91,8 +94,6 @@ pub(crate) struct Lag {
     measured_since: Option<Instant>,
     /// The last hold, slow resync or step back to a fuller stream.
     disturbed: Option<Instant>,
-    /// It was such a step.
-    trial: bool,
     patience: Duration,
 }
 
