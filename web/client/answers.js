@@ -1,10 +1,7 @@
 /**
- * Answers that are waited for: promises, why they are refused, and how long until something is said again.
+ * Answers that are waited for: promises, and why they are refused.
  * @module
  */
-
-/** Beats, of a second each, without an answer: a relay that is told too much at once drops some of it, and need not say so. */
-export const PATIENCE = 5;
 
 /** Something was asked for, and is not to be had. */
 export class Refusal extends Error {

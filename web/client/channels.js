@@ -4,7 +4,7 @@
  */
 
 import { DEFAULT_CHANNEL, subscribe, unsubscribe } from "../messages.js";
-import { PATIENCE, Refusal, closed, promise } from "./answers.js";
+import { Refusal, closed, promise } from "./answers.js";
 
 /** Milliseconds between one that was put off and the next. A relay takes 10 messages a second by default, and the player has more to say. */
 const AGAIN_EVERY = 250;
@@ -20,7 +20,6 @@ const AGAIN_EVERY = 250;
  * @property {string | null} id What the relay names it by, however often it is asked; null if it was not.
  * @property {boolean} asked Whether the relay has yet to say that it is so.
  * @property {boolean} putOff Whether it was asked when the relay heard too much.
- * @property {number} beats Since it was asked.
  * @property {number | null} newest The number of the newest message that came.
  * @property {number} floor What comes with a number up to this one has come before.
  * @property {ReturnType<typeof promise<any>>[]} waiting
@@ -128,14 +127,6 @@ export class Channels {
     }
   }
 
-  /** A second has passed. */
-  beat() {
-    for (const channel of this.#channels.values()) {
-      const waits = channel.asked && !channel.putOff && this.#open.has(channel.scope);
-      if (waits && ++channel.beats >= PATIENCE) this.#say(channel);
-    }
-  }
-
   /** The connection is gone. */
   shut() {
     this.#open.clear();
@@ -207,7 +198,7 @@ export class Channels {
   /** @param {Channel} channel */
   #say(channel) {
     const { id, scope, name, wanted, newest } = channel;
-    Object.assign(channel, { beats: 0, putOff: false });
+    channel.putOff = false;
     const bytes = wanted ? subscribe(id, scope, name, newest) : unsubscribe(id, scope, name);
     if (this.#open.has(scope)) this.#send(bytes);
   }
@@ -245,7 +236,7 @@ export class Channels {
    * @param {string} name
    */
   #add(scope, name) {
-    const asked = { id: null, asked: false, putOff: false, beats: 0 };
+    const asked = { id: null, asked: false, putOff: false };
     /** @type {Channel} */
     const added = { scope, name, wanted: true, named: false, ...asked, newest: null, floor: 0, waiting: [] };
     this.#channels.set(key(scope, name), added);

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { PATIENCE, Refusal, closed, promise } from "./answers.js";
+import { Refusal, closed, promise } from "./answers.js";
 
 /** Unanswered at once. All of them are sent again after a reconnection, and must fit into what a relay takes in a burst (30 by default). */
 const MOST = 20;
@@ -14,7 +14,6 @@ const MOST = 20;
  * @property {Scope} scope Where it leads: what leads into a room is bound to the seat there.
  * @property {(id: string) => Uint8Array} write
  * @property {boolean} sent
- * @property {number} beats Since it was sent.
  * @property {(value: any) => void} resolve
  * @property {(error: unknown) => void} reject
  */
@@ -49,7 +48,7 @@ export class Errands {
     if (this.#closed) ends.reject(closed());
     else if (this.#waiting.size === MOST) ends.reject(new Refusal("TooMany", `${MOST} messages are without an answer`));
     else {
-      this.#waiting.set(id, { scope, write, sent: false, beats: 0, ...ends });
+      this.#waiting.set(id, { scope, write, sent: false, ...ends });
       if (this.#open.has(scope)) this.#dispatch(id);
     }
     return answer;
@@ -59,11 +58,6 @@ export class Errands {
   open(scope) {
     this.#open.add(scope);
     for (const [id, errand] of this.#waiting) if (errand.scope === scope) this.#dispatch(id);
-  }
-
-  /** A second has passed. */
-  beat() {
-    for (const [id, errand] of this.#waiting) if (this.#open.has(errand.scope) && ++errand.beats >= PATIENCE) this.#dispatch(id);
   }
 
   /** The connection is gone. */
@@ -107,7 +101,7 @@ export class Errands {
     const errand = /** @type {Errand} */ (this.#waiting.get(id));
     try {
       this.#send(errand.write(id));
-      Object.assign(errand, { sent: true, beats: 0 });
+      errand.sent = true;
     } catch (error) {
       this.#refuse(id, error);
     }

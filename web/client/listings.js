@@ -4,7 +4,7 @@
  */
 
 import { listRooms } from "../messages.js";
-import { PATIENCE, Refusal, closed, promise } from "./answers.js";
+import { Refusal, closed, promise } from "./answers.js";
 
 /**
  * @typedef {import("../messages/rooms.js").Wanted} Wanted
@@ -17,8 +17,6 @@ export class Listings {
   #asking = [];
   /** Whether the first is on its way. */
   #sent = false;
-  /** Since it is. */
-  #beats = 0;
   /** Until the first is asked for again, after it was refused for now. */
   #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
   /** @type {Wanted | null} What is watched. */
@@ -89,11 +87,8 @@ export class Listings {
   refused({ code, message, retryMs, id }) {
     const [first] = this.#asking;
     if (!first || id !== first.id) return false;
-    if (retryMs !== null) {
-      // Not before.
-      this.#beats = -Infinity;
-      this.#retry = setTimeout(() => this.#again(), retryMs);
-    } else {
+    if (retryMs !== null) this.#retry = setTimeout(() => this.#again(), retryMs);
+    else {
       this.#asking.shift();
       first.reject(new Refusal(code, message));
       this.#again();
@@ -106,11 +101,6 @@ export class Listings {
     this.#open = true;
     this.#watch(true);
     this.#next();
-  }
-
-  /** A second has passed. */
-  beat() {
-    if (this.#sent && ++this.#beats >= PATIENCE) this.#again();
   }
 
   /** The connection is gone. */
@@ -170,7 +160,6 @@ export class Listings {
     try {
       this.#send(listRooms(first.id, first.wanted, first.live));
       this.#sent = true;
-      this.#beats = 0;
     } catch (error) {
       first.reject(error);
       this.#asking.shift();

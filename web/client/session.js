@@ -58,7 +58,7 @@ export class Session {
       connecting: () => this.#enter("connecting"),
       opened: () => this.#opened(),
       heard: (message) => this.#handle(message),
-      beat: () => this.#beat(),
+      beat: () => this.#isUp && this.match.beat(),
       lost: (close) => this.#lost(close),
       malformed: (message) => emit("error", { code: "Malformed", message, retryMs: null }),
     });
@@ -220,12 +220,6 @@ export class Session {
     if (close.retry) this.#enter("waiting");
     else this.#end();
     this.#emit("close", close);
-  }
-
-  /** A second has passed. */
-  #beat() {
-    if (!this.#isUp) return;
-    for (const part of [this.match, this.channels, this.#errands, this.listings]) part.beat();
   }
 
   /** Nothing is heard or said until the next connection. */

@@ -132,15 +132,12 @@ describe("what is published", () => {
     assert.equal(published(socket).length, 21);
   });
 
-  test("is said again, as the same, when nobody answers for five seconds", (t) => {
+  test("is said once, however long the answer takes", (t) => {
     const { client, socket, pass } = fake.start(t);
     socket.admit();
     client.publish(1);
-    pass(4999);
+    pass(9000);
     assert.equal(published(socket).length, 1);
-    pass(1);
-    assert.equal(published(socket).length, 2);
-    assert.equal(new Set(published(socket)).size, 1);
   });
 
   test("is refused when the client is closed, and after that", async (t) => {
