@@ -93,6 +93,7 @@ async fn refusals_have_their_status_and_say_why() {
         ("later", lobby.clone(), 503, "BUSY"),
         ("bob", json!({"room": "attic"}), 403, "FORBIDDEN"),
         ("bob", lobby.clone(), 409, "ROOM_FULL"),
+        ("Ωmega", lobby.clone(), 409, "ROOM_FULL"),
     ] {
         let answer = find_place(host.addr, token, target).await;
         let reply = answer.json();

@@ -162,7 +162,8 @@ async fn authenticate(
     if !with(permits, |permits| permits.visit.may_try(now())).unwrap_or(false) {
         return Err(ErrorReply::new(ErrorCode::RateLimited, "too many wrong tokens from this address").into());
     }
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = request.headers().get(header::AUTHORIZATION);
+    let header = header.and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer ")).filter(|token| token.len() <= MAX_TOKEN);
     let token = token.ok_or_else(|| refused("`authorization: Bearer TOKEN` is missing".to_owned()))?;
     let verdict = shared.authenticator.authenticate(token, Door::Http);
