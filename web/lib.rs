@@ -61,6 +61,7 @@ pub fn arena() -> Vec<Page> {
         "play/motion.js",
         "play/name.js",
         "play/page.js",
+        "play/reservations.js",
         "play/rooms.css",
         "play/rooms.js",
         "play/scene.js",

@@ -35,7 +35,7 @@ const own = token();
 const client = new Client({ url: location.origin.replace(/^http/, "ws"), token: own });
 const chat = new Chat({ say: (text) => client.publish({ text }), opened: () => controls.release() });
 const rooms = new Rooms(client, own, { go: (to) => travel.go(to), opened: () => controls.release() });
-const travel = new Travel(client, { arrived, refused });
+const travel = new Travel(client, own, { arrived, refused });
 offerTaunts(chat.buttons, (gesture) => client.seat !== null && void client.tell("Taunt", { gesture }));
 
 /** @type {(() => void)[]} Lines of chat that the next frame shows, which knows the pilots and is seen. */
@@ -81,8 +81,11 @@ function arrived({ room, code, seat }, from) {
  * @param {import("./play/travel.js").Refused} refused
  */
 function refused({ to, code, message, isBack }) {
-  const trouble = `${code === "CreateRefused" ? "No room was made" : "Not let in"}: ${message}.`;
-  if (isBack || client.state === "playing") return rooms.open(isBack ? `${trouble} You are back where you were.` : trouble);
+  const trouble = `${"create" in to.target ? "No room was made" : "Not let in"}: ${message}.`;
+  if (isBack) return rooms.open(`${trouble} You are back where you were.`);
+  if (client.state === "playing") return rooms.open(trouble);
+  if (client.state === "closed") return;
+  rooms.close();
   const ways = [{ label: "Try again", act: () => travel.go(to) }];
   if (code === "RoomNotFound" || code === "TooLong") ways[0] = { label: "To the lobby", act: () => travel.go(LOBBY) };
   if (code === "RoomFull" && to.role === "player") ways.push({ label: "Watch", act: () => travel.go({ ...to, role: "spectator" }) });

@@ -6,7 +6,9 @@
 /** @typedef {{ target: import("../tickwire.js").Target, role: import("../tickwire.js").Role }} Destination Where to, and as what. */
 
 /** Bytes of a room's name or code: the wire has no longer ones. */
-export const LONGEST = 64;
+const LONGEST = 64;
+
+const utf8 = new TextEncoder();
 
 /** @type {Destination} */
 export const LOBBY = { target: { room: "lobby" }, role: "player" };
@@ -29,6 +31,12 @@ export function addressOf({ target, role }) {
   if ("create" in target && target.create.private) parameters.set("private", "");
   if (role === "spectator") parameters.set("spectate", "");
   return `/?${parameters}`.replace(/\?$/, "");
+}
+
+/** Whether no room has a name or a code as long as that. @param {Destination} destination */
+export function isTooLong({ target }) {
+  const { room, code, name } = /** @type {Record<string, string | undefined>} */ ("create" in target ? target.create : target);
+  return utf8.encode(room ?? code ?? name ?? "").length > LONGEST;
 }
 
 /** A room of the game that this page shows. @param {{ name?: string | null, private: boolean }} wanted */

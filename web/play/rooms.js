@@ -3,14 +3,12 @@
  * @module
  */
 
-import { LONGEST, addressOf, newRoom } from "./address.js";
+import { addressOf, newRoom } from "./address.js";
 import { Listing } from "./listing.js";
 import { choose, fault, nameIn } from "./name.js";
 import { element } from "./page.js";
 
 /** @typedef {import("./address.js").Destination} Destination */
-
-const utf8 = new TextEncoder();
 
 export class Rooms {
   #panel = element("rooms", HTMLDialogElement);
@@ -23,6 +21,8 @@ export class Rooms {
   #rooms = [];
   /** Ends the live list. */
   #unwatch = () => {};
+  /** Whether the player is on the way by this panel, which is of no use then. */
+  #isLeaving = false;
 
   /**
    * @param {import("../tickwire.js").Client} client
@@ -37,7 +37,10 @@ export class Rooms {
       this.#rooms = rooms;
       this.#show();
     });
-    client.on("welcome", () => this.#show());
+    client.on("welcome", () => {
+      if (this.#isLeaving) this.close();
+      this.#show();
+    });
     this.#offerPanel();
     this.#offerCreation();
     this.#offerCode();
@@ -48,6 +51,7 @@ export class Rooms {
   /** @param {string | null} [trouble] What the player must know first. */
   open(trouble = null) {
     this.#tell(trouble);
+    this.#isLeaving = false;
     if (this.#panel.open) return;
     this.#unwatch = this.#client.watchRooms({ kind: "arena" });
     this.#panel.showModal();
@@ -55,6 +59,7 @@ export class Rooms {
   }
 
   close() {
+    this.#isLeaving = false;
     this.#panel.close();
   }
 
@@ -80,9 +85,7 @@ export class Rooms {
   #offerCreation() {
     const [name, hidden] = ["new-name", "new-private"].map((id) => element(id, HTMLInputElement));
     onSubmit("create", () => {
-      const wanted = name.value.trim();
-      if (utf8.encode(wanted).length > LONGEST) return this.#tell(`That name is too long: ${LONGEST} letters are the most.`);
-      this.#go({ target: newRoom({ name: wanted || null, private: hidden.checked }), role: "player" });
+      this.#go({ target: newRoom({ name: name.value.trim() || null, private: hidden.checked }), role: "player" });
     });
   }
 
@@ -126,7 +129,7 @@ export class Rooms {
   /** @param {Destination} to */
   #go(to) {
     this.#tell(null);
-    this.close();
+    this.#isLeaving = true;
     this.#ends.go(to);
   }
 

@@ -55,6 +55,15 @@ function inRoom(page, room) {
   );
 }
 
+/** Begins to look whether the page leaves its room; what is returned tells. @param {Page} page */
+async function leaving(page) {
+  await page.evaluate(() => {
+    const { client } = window.tickwire;
+    client.on("state", () => (document.documentElement.dataset.left = ""));
+  });
+  return () => page.evaluate(() => "left" in document.documentElement.dataset);
+}
+
 /**
  * Someone in a room of their own, with one seat.
  * @param {import("node:test").TestContext} t
@@ -138,29 +147,74 @@ test("a full room says so, and may be watched", async (t) => {
 });
 
 describe("who is not let in", () => {
-  test("is told why, and is back in the room before", async (t) => {
+  test("is told why, and keeps the ship", async (t) => {
     const { code } = await taken(t, { private: true });
-    const { page } = await look(t, "Hal");
-    await page.fill("#code", code ?? "");
-    await page.click("#enter button");
-    await page.getByText("Not let in: all 1 seats are taken. You are back where you were.").waitFor();
-    await inRoom(page, "lobby");
+    const { page } = await look(t, "Ωmega");
+    const left = await leaving(page);
+    for (const [wanted, trouble] of [
+      [code ?? "", "all 1 seats are taken"],
+      ["NOPE", "there is no such room"],
+      ["X".repeat(65), "no room has a name or a code as long as that"],
+    ]) {
+      await page.fill("#code", wanted);
+      await page.click("#enter button");
+      await page.getByText(`Not let in: ${trouble}.`, { exact: true }).waitFor();
+    }
     await picture(page, "rooms-refused");
-    await page.fill("#code", "NOPE");
+    assert.equal(await left(), false);
+    assert.equal(page.url(), `${host.url}?name=${encodeURI("Ωmega")}`);
+  });
+
+  test("by a room that is gone when one goes back to it stays, and the address with it", async (t) => {
+    const { page } = await look(t, "Lea");
+    await page.evaluate(() => {
+      history.replaceState(null, "", "/?code=GONE");
+      history.pushState(null, "", "/");
+    });
+    const left = await leaving(page);
+    await page.goBack();
+    await page.getByText("Not let in: there is no such room.", { exact: true }).waitFor();
+    assert.equal(await left(), false);
+    assert.equal(page.url(), host.url);
+  });
+
+  test("is where they are already", async (t) => {
+    const { page } = await look(t, "Max");
+    await page.check("#new-private");
+    await page.click("#create button");
+    await line(page, "A private room");
+    await page.keyboard.press("r");
+    const left = await leaving(page);
+    await page.fill("#code", (await page.textContent("#own-code")) ?? "");
     await page.click("#enter button");
-    await page.getByText("Not let in: there is no such room. You are back where you were.").waitFor();
+    await page.getByText("Not let in: you are there already.").waitFor();
+    assert.equal(await left(), false);
+  });
+
+  test("to watch is back in the room before", async (t) => {
+    const blind = await startHost("--bots", "1", "--rooms", "2", "--spectators", "0");
+    t.after(() => blind.stop());
+    const { page } = await open(t, browser, `${blind.url}?name=Nan`);
+    await match(page);
+    await page.click("#here");
+    await row(page, "lobby-2").getByText("Watch", { exact: true }).click();
+    const trouble = page.getByText("Not let in: 0 may watch, and do. You are back where you were.");
+    await trouble.waitFor();
     await inRoom(page, "lobby");
-    assert.equal(page.url(), `${host.url}?name=Hal`);
+    assert.equal(await trouble.isVisible(), true);
+    assert.notEqual(await page.evaluate(() => window.tickwire.client.seat), null);
   });
 
   test("is told that a name is too long, or taken", async (t) => {
     const { page } = await look(t, "Ida");
+    const left = await leaving(page);
     await page.fill("#new-name", "x".repeat(65));
     await page.click("#create button");
-    await page.getByText("That name is too long").waitFor();
+    await page.getByText("No room was made: no room has a name or a code as long as that.").waitFor();
     await page.fill("#new-name", "lobby");
     await page.click("#create button");
-    await page.getByText("No room was made: a room named `lobby` is open. You are back where you were.").waitFor();
+    await page.getByText("No room was made: a room named `lobby` is open.", { exact: true }).waitFor();
+    assert.equal(await left(), false);
     await page.goto(`${host.url}?room=${"x".repeat(65)}`);
     await page.getByText("Not let in: no room has a name or a code as long as that.").waitFor();
     await page.getByText("To the lobby").click();
@@ -174,7 +228,7 @@ describe("who is not let in", () => {
     await match(page);
     await page.tap("#here");
     await page.tap("#create button");
-    await page.getByText("No room was made: as many rooms are open as may be: 1. You are back where you were.").waitFor();
+    await page.getByText("No room was made: as many rooms are open as may be: 1.", { exact: true }).waitFor();
     await inRoom(page, "lobby");
     await picture(page, "rooms-refused-phone");
   });
