@@ -7,6 +7,9 @@
 /** @typedef {import("../tickwire.js").Role} Role */
 /** @typedef {{ line: HTMLLIElement, name: HTMLElement, people: HTMLElement, play: HTMLButtonElement, watch: HTMLButtonElement }} Row */
 
+/** The tenth of a name comes after the second. */
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+
 export class Listing {
   /** @type {Map<string, Row>} By the room's name. */
   #rows = new Map();
@@ -24,7 +27,7 @@ export class Listing {
 
   /**
    * Shows these rooms. Lines that stay are the ones from before: who has the focus on one keeps it.
-   * @param {RoomListing[]} rooms By name.
+   * @param {RoomListing[]} rooms
    * @param {{ room: string, role: Role } | null} here Where the player is.
    */
   show(rooms, here) {
@@ -34,7 +37,8 @@ export class Listing {
       line.remove();
       this.#rows.delete(name);
     }
-    rooms.forEach((room, index) => {
+    const ordered = [...rooms].sort((one, other) => compare(one.name, other.name));
+    ordered.forEach((room, index) => {
       const row = this.#rows.get(room.name) ?? this.#add(room.name);
       if (this.#list.children[index] !== row.line) this.#list.insertBefore(row.line, this.#list.children[index] ?? null);
       fill(row, room, here?.room === room.name ? here.role : null);

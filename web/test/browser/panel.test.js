@@ -108,6 +108,14 @@ test("a room that one opens is seen by others at once, who come in, and go back"
   assert.deepEqual([...ada.faults, ...bob.faults], []);
 });
 
+test("rooms are in the order of their numbers", async (t) => {
+  for (const name of ["race-10", "race-9", "race-2"]) await taken(t, { name });
+  const { page } = await look(t, "Kit");
+  await row(page, "race-10").waitFor();
+  const races = (await page.locator("#list b").allTextContents()).filter((name) => name.startsWith("race"));
+  assert.deepEqual(races, ["race-2", "race-9", "race-10"]);
+});
+
 test("a private room is in no list, and found by its link or its code", async (t) => {
   const [dan, eva] = [await look(t, "Dan"), await look(t, "Eva")];
   await dan.page.check("#new-private");
