@@ -72,6 +72,9 @@ function isOwn(member) {
 function arrived({ room, code, seat }, from) {
   document.documentElement.dataset.role = seat === null ? "spectator" : "player";
   motion.forget();
+  // Nobody shall take what was said elsewhere for what is said here, and what was said here comes again.
+  lines.length = 0;
+  chat.clear();
   if (code !== null) chat.note(`A private room: its code is ${code}, and this page's address lets others in`);
   else if (from) chat.note(`${seat === null ? "Watching" : "Now in"} ${room}`);
 }

@@ -76,6 +76,11 @@ export class Chat {
     this.#add("note", what);
   }
 
+  /** Forgets what was said. */
+  clear() {
+    this.#lines.replaceChildren();
+  }
+
   /**
    * @param {string} name
    * @param {HTMLElement[]} parts

@@ -111,6 +111,21 @@ test("who comes later reads what was said, and a spectator may watch", async (t)
   assert.deepEqual(gus.faults, []);
 });
 
+test("what was said stays in its room", async (t) => {
+  const { page } = await enter(t, "Kim");
+  await say(page, "of the lobby alone");
+  await line(page, "of the lobby alone");
+  await page.keyboard.press("r");
+  await page.fill("#new-name", "the den");
+  await page.click("#create button");
+  await line(page, "Now in the den");
+  assert.deepEqual(await page.locator("#lines li").allTextContents(), ["Now in the den"]);
+  await page.goBack();
+  await line(page, "of the lobby alone");
+  assert.equal(await page.locator("#lines li", { hasText: "of the lobby alone" }).count(), 1);
+  assert.equal(await page.locator("#lines li", { hasText: "the den" }).count(), 0);
+});
+
 test("a taunt is seen by all, and one that is written is no taunt", async (t) => {
   const [ian, jim] = [await enter(t, "Ian"), await enter(t, "Jim", { viewport: PHONE, hasTouch: true })];
   for (const { page } of [ian, jim]) {
