@@ -53,6 +53,7 @@ pub fn arena() -> Vec<Page> {
         "play.js",
         "play.css",
         "play/address.js",
+        "play/chat.css",
         "play/chat.js",
         "play/controls.js",
         "play/effects.js",

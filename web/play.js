@@ -11,6 +11,7 @@ import { Effects } from "./play/effects.js";
 import { Hud } from "./play/hud.js";
 import { Motion } from "./play/motion.js";
 import { token } from "./play/name.js";
+import { element } from "./play/page.js";
 import { Rooms } from "./play/rooms.js";
 import { Scene } from "./play/scene.js";
 import { GESTURES, offerTaunts } from "./play/taunts.js";
@@ -36,6 +37,7 @@ const client = new Client({ url: location.origin.replace(/^http/, "ws"), token: 
 const chat = new Chat({ say: (text) => client.publish({ text }), opened: () => controls.release() });
 const rooms = new Rooms(client, own, { go: (to) => travel.go(to), opened: () => controls.release() });
 const travel = new Travel(client, own, { arrived, refused });
+element("fly", HTMLButtonElement).addEventListener("click", () => travel.play());
 offerTaunts(chat.buttons, (gesture) => client.seat !== null && void client.tell("Taunt", { gesture }));
 
 /** @type {(() => void)[]} Lines of chat that the next frame shows, which knows the pilots and is seen. */

@@ -64,12 +64,13 @@ export class Hud {
    */
   wrecked(by, wrecked) {
     const line = document.createElement("li");
-    for (const { name, hue, text } of [{ ...by, text: " wrecked " }, { ...wrecked, text: "" }]) {
+    const [winner, loser] = [by, wrecked].map(({ name, hue }) => {
       const who = document.createElement("b");
       who.textContent = name;
       who.style.color = `hsl(${hue} 90% 72%)`;
-      line.append(who, text);
-    }
+      return who;
+    });
+    line.append(winner, "wrecked", loser);
     line.addEventListener("animationend", () => line.remove());
     this.#feed.append(line);
     while (this.#feed.childElementCount > 5) this.#feed.firstElementChild?.remove();

@@ -7,6 +7,8 @@ import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 export const DESK = { width: 1280, height: 720 };
+/** The smallest window that has the map. */
+export const SMALL = { width: 900, height: 600 };
 export const PHONE = { width: 390, height: 844 };
 
 /** Where pictures go. */
