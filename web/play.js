@@ -10,7 +10,7 @@ import { Controls } from "./play/controls.js";
 import { Effects } from "./play/effects.js";
 import { Hud } from "./play/hud.js";
 import { Motion } from "./play/motion.js";
-import { token } from "./play/name.js";
+import { nameIn, token } from "./play/name.js";
 import { element } from "./play/page.js";
 import { Rooms } from "./play/rooms.js";
 import { Scene } from "./play/scene.js";
@@ -24,6 +24,9 @@ const DELAY = 1.6;
 /** Ticks between snapshots beyond which what is drawn does not fall further behind, and ticks that it falls behind or catches up in a frame. */
 const MOST_GAP = 10;
 const DRIFT = 0.1;
+
+/** The close code of a token that was refused. */
+const UNAUTHORIZED = 4401;
 
 /** Lines of chat that wait for a frame; of more, the last ones. */
 const WAITING = 40;
@@ -104,9 +107,16 @@ client.on("state", (state) => {
   if (state === "closed") rooms.close();
 });
 
-client.on("close", ({ reason, retry }) => {
-  if (!retry) hud.notice(`The match is over for you: ${reason}.`, { label: "Play again", act: () => location.reload() });
+client.on("close", ({ code, reason, retry }) => {
+  if (retry) return;
+  const again = (/** @type {string} */ label) => ({ label, act: () => location.reload() });
+  if (code !== UNAUTHORIZED) hud.notice(`The match is over for you: ${reason}.`, again("Play again"));
+  else if (nameIn(own) === null) hud.notice(`Your invitation does not let you in: ${reason}.`, again("Try again"));
+  else hud.notice("You need an invitation to play here: a link with a token. Whoever runs this game can give you one.");
 });
+
+// A link with a token was opened in this tab.
+addEventListener("hashchange", () => location.reload());
 
 client.on("message", ({ from, content }) => {
   // Anyone may say anything there: what is no line of chat is for somebody else.

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { run, startHost } from "../host.js";
 import { launch } from "./chromium.js";
+import { PHONE, line, match, open, picture } from "./player.js";
 
 /** @type {string} */
 let directory;
@@ -34,10 +35,8 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
-test("a token behind the # lets in, again after a reload, and does not stay in the address", async () => {
-  const page = await (await browser.newContext()).newPage();
-  const token = run("token", "--key", key, "--player", "ada", "--name", "Ada").trim();
-  await page.goto(`${host.url}?room=lobby#token=${token}`);
+test("a token behind the # lets in, again after a reload, and does not stay in the address", async (t) => {
+  const { page } = await open(t, browser, `${host.url}?room=lobby#token=${mint("Ada")}`);
   const playing = () => page.waitForFunction(() => window.tickwire?.client.state === "playing" && window.tickwire.ships().some((ship) => ship.own));
   await playing();
   assert.equal(page.url(), `${host.url}?room=lobby`);
@@ -46,8 +45,35 @@ test("a token behind the # lets in, again after a reload, and does not stay in t
   assert.deepEqual(await page.evaluate(() => window.tickwire.ships().map((ship) => ship.name)), ["Ada"]);
 });
 
-test("who has none is told", async () => {
-  const page = await (await browser.newContext()).newPage();
-  await page.goto(host.url);
-  await page.getByText("the token was refused").waitFor();
+test("who has none is told that it takes an invitation, and comes in by one in the same tab", async (t) => {
+  const { page } = await open(t, browser, host.url, { viewport: PHONE });
+  await page.getByText("You need an invitation to play here: a link with a token.").waitFor();
+  await picture(page, "invitation");
+  await page.goto(`${host.url}#token=${mint("Bob")}`);
+  await match(page);
+  await page.waitForFunction(() => window.tickwire.ships().find((ship) => ship.own)?.name === "Bob");
 });
+
+test("one that is no good is told as such", async (t) => {
+  const { page } = await open(t, browser, `${host.url}#token=nonsense`);
+  await page.getByText("Your invitation does not let you in: the token was refused.").waitFor();
+});
+
+test("one for single use opens a session, which goes from room to room and comes back", async (t) => {
+  const { page } = await open(t, browser, `${host.url}#token=${mint("Cid", "--once")}`);
+  await match(page);
+  await page.keyboard.press("r");
+  await page.fill("#new-name", "annex");
+  await page.click("#create button");
+  await line(page, "Now in annex");
+  await page.keyboard.press("r");
+  await page.fill("#code", "NOPE");
+  await page.click("#enter button");
+  await page.getByText("Not let in: there is no such room. You are back where you were.").waitFor();
+  await page.waitForFunction(() => window.tickwire.client.welcome?.room === "annex" && window.tickwire.client.state === "playing");
+});
+
+/** A token of a player of this name. @param {string} name @param {string[]} flags */
+function mint(name, ...flags) {
+  return run("token", "--key", key, "--player", name.replace(/\W/g, ""), "--name", name, ...flags).trim();
+}
