@@ -11,7 +11,7 @@ import { Effects } from "./play/effects.js";
 import { Hud } from "./play/hud.js";
 import { Motion } from "./play/motion.js";
 import { nameIn, token } from "./play/name.js";
-import { element } from "./play/page.js";
+import { element, isolated } from "./play/page.js";
 import { Rooms } from "./play/rooms.js";
 import { Scene } from "./play/scene.js";
 import { GESTURES, offerTaunts } from "./play/taunts.js";
@@ -81,7 +81,7 @@ function arrived({ room, code, seat }, from) {
   lines.length = 0;
   chat.clear();
   if (code !== null) chat.note(`A private room: its code is ${code}, and this page's address lets others in`);
-  else if (from) chat.note(`${seat === null ? "Watching" : "Now in"} ${room}`);
+  else if (from) chat.note(seat === null ? "Watching " : "Now in ", isolated(room));
 }
 
 /**
@@ -129,7 +129,7 @@ client.on("message", ({ from, content }) => {
 
 client.on("presence", ({ channel, scope, member, here }) => {
   if (scope !== "room" || channel !== "main" || isOwn(member)) return;
-  soon(() => chat.note(`${member.name} ${here ? "joined" : "left"}`));
+  soon(() => chat.note(isolated(member.name), here ? " joined" : " left"));
 });
 
 client.on("snapshot", () => {

@@ -67,12 +67,12 @@ export class Chat {
     this.#add("", who, what);
   }
 
-  /** Something happened. @param {string} text */
-  note(text) {
+  /** Something happened. @param {(string | HTMLElement)[]} words */
+  note(...words) {
     const notes = this.#lines.querySelectorAll(".note");
     if (notes.length >= NOTES) notes[0].remove();
     const what = document.createElement("span");
-    what.textContent = text;
+    what.append(...words);
     this.#add("note", what);
   }
 

@@ -1,5 +1,5 @@
 /**
- * The page's elements.
+ * The page's elements, and names among its words.
  * @module
  */
 
@@ -13,4 +13,11 @@ export function element(id, kind) {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`the page lacks #${id}`);
   return found;
+}
+
+/** A name that turns nothing around it, whichever way it is written. @param {string} name */
+export function isolated(name) {
+  const element = document.createElement("bdi");
+  element.textContent = name;
+  return element;
 }
