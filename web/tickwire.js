@@ -32,7 +32,7 @@
  * | `rooms` | the rooms that are watched, by name | they changed |
  * | `host` | a seat or null | the room has another host |
  * | `lost` | `{ received }` | after a reconnection: the room no longer had all that was said after that number |
- * | `error` | `{ code, message, retryMs }` | the relay refused something that no promise stands for, or sent what can't be read (`"Malformed"`) |
+ * | `error` | `{ code, message, retryMs, ofJoin }` | the relay refused something that no promise stands for, such as the room that was asked for (`ofJoin`), or sent what can't be read (`"Malformed"`) |
  * | `close` | `{ code, reason, retry }` | the connection ended |
  *
  * Promises that are rejected are so with a {@link Refusal}, or with a `TypeError` or `RangeError` for what can't be said; it is no fault to ignore

@@ -60,7 +60,7 @@ export class Session {
       heard: (message) => this.#handle(message),
       beat: () => this.#isUp && this.match.beat(),
       lost: (close) => this.#lost(close),
-      malformed: (message) => emit("error", { code: "Malformed", message, retryMs: null }),
+      malformed: (message) => emit("error", { code: "Malformed", message, retryMs: null, ofJoin: false }),
     });
   }
 
@@ -204,14 +204,15 @@ export class Session {
   #refused(error) {
     const { code, message, retryMs, id } = error;
     if ([this.#errands, this.channels, this.listings].some((part) => part.refused(error))) return;
-    if (this.#destination.awaits(id)) {
+    const ofJoin = this.#destination.awaits(id);
+    if (ofJoin) {
       if (this.#destination.refuse(code)) return this.#ask();
       if (retryMs !== null) this.#retry = setTimeout(() => this.#ask(), retryMs);
     } else if (id !== null) {
       // Nobody waits for it any more.
       return;
     }
-    this.#emit("error", { code, message, retryMs });
+    this.#emit("error", { code, message, retryMs, ofJoin });
   }
 
   /** @param {{ code: number, reason: string, retry: boolean }} close */

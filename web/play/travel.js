@@ -99,10 +99,11 @@ export class Travel {
     this.#to = this.#from = null;
   }
 
-  /** @param {{ code: string, message: string, retryMs: number | null }} error */
-  #refuse({ code, message, retryMs }) {
+  /** @param {{ code: string, message: string, retryMs: number | null, ofJoin: boolean }} error */
+  #refuse({ code, message, retryMs, ofJoin }) {
     const [to, from] = [this.#to ?? this.#here, this.#from];
-    if (this.#client.state !== "joining" || !to) return console.warn(code, message);
+    // It may be an input for the room before that came too late.
+    if (!ofJoin || !to) return console.warn(code, message);
     // The client asks again by itself where that may help.
     const isBack = from !== null && retryMs === null;
     if (isBack) this.#leave(from, null);

@@ -72,7 +72,7 @@ describe("joining", () => {
     const errors = fake.record(client, "error");
     socket.open();
     socket.say(fake.accepted(), fake.refused("Join", ROOM_FULL, 1500));
-    assert.deepEqual(errors, [{ code: "RoomFull", message: "no", retryMs: 1500 }]);
+    assert.deepEqual(errors, [{ code: "RoomFull", message: "no", retryMs: 1500, ofJoin: true }]);
     assert.equal(client.state, "joining");
     assert.equal(socket.closed, false);
   });

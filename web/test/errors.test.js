@@ -35,7 +35,7 @@ describe("every code has its name", () => {
       const errors = fake.record(client, "error");
       socket.admit();
       socket.say(fake.error(code, 250));
-      assert.deepEqual(errors, [{ code: name, message: "no", retryMs: 250 }]);
+      assert.deepEqual(errors, [{ code: name, message: "no", retryMs: 250, ofJoin: false }]);
       assert.equal(socket.closed, false);
       assert.equal(client.state, "playing");
     });
@@ -45,7 +45,7 @@ describe("every code has its name", () => {
       const errors = fake.record(client, "error");
       socket.open();
       socket.say(fake.accepted(), fake.refused("Join", code));
-      assert.deepEqual(errors, [{ code: name, message: "no", retryMs: null }]);
+      assert.deepEqual(errors, [{ code: name, message: "no", retryMs: null, ofJoin: true }]);
       assert.equal(socket.closed, false);
     });
   }

@@ -9,7 +9,7 @@ import { Client } from "../tickwire.js";
 import * as fake from "./fake.js";
 import { cut, now, refusal } from "./fake.js";
 
-const [RATE_LIMITED, ROOM_NOT_FOUND, RESUME_REFUSED, FORBIDDEN, BANNED] = [1, 2, 4, 9, 11];
+const [RATE_LIMITED, ROOM_NOT_FOUND, RESUME_REFUSED, INPUT_REFUSED, FORBIDDEN, BANNED] = [1, 2, 4, 7, 9, 11];
 const CREATE = /** @type {const} */ ({ findOrCreate: { kind: "duel" } });
 
 /** Where every join on this connection led, by the number of its target, and whether it resumed. @param {fake.FakeSocket} socket */
@@ -94,6 +94,15 @@ describe("the room", () => {
     assert.deepEqual([client.state, client.welcome?.room], ["playing", "next"]);
   });
 
+  test("is not refused by what refuses an input of the one before", (t) => {
+    const { client, socket } = fake.start(t);
+    const errors = fake.record(client, "error");
+    socket.admit();
+    client.join({ room: "next" });
+    socket.say(fake.error(INPUT_REFUSED));
+    assert.deepEqual([errors, client.state], [[{ code: "InputRefused", message: "no", retryMs: null, ofJoin: false }], "joining"]);
+  });
+
   test("may be asked for later: until then the client is in the lobby", (t) => {
     const { client, socket, pass } = fake.start(t, { room: undefined });
     socket.open();
@@ -129,7 +138,7 @@ describe("the room", () => {
     const errors = fake.record(client, "error");
     socket.open();
     socket.say(fake.accepted(), fake.refused("Join", BANNED));
-    assert.deepEqual(errors, [{ code: "Banned", message: "no", retryMs: null }]);
+    assert.deepEqual(errors, [{ code: "Banned", message: "no", retryMs: null, ofJoin: true }]);
     client.join({ room: "next" });
     assert.deepEqual(socket.kinds, ["Auth", "Join", "Join"], "there is nothing to leave");
   });
