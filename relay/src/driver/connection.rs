@@ -137,10 +137,10 @@ impl Connection {
 
     /// Takes leave of everyone.
     async fn part(self: Box<Self>, end: End) {
-        let Self { mut socket, place, joining, shared, enrolled, .. } = *self;
+        let Self { mut socket, place, joining, stranger, shared, enrolled, .. } = *self;
         shared.hub.leave(now(), enrolled.id);
-        // Before the farewell, which may take a while: a match with who is about to go is none.
-        drop((joining, place));
+        // Before the farewell, which may take a while: a match with who is about to go is none, and the next stranger is not to wait for it.
+        drop((joining, place, stranger));
         match end {
             End::Close(code, reason) => {
                 tracing::debug!(session = enrolled.id, %code, reason, "closing");
