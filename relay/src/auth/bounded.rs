@@ -30,3 +30,24 @@ impl Grant {
 pub(super) fn is_bounded(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len()) && is_showable(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_are_shown_is_short_and_shows_as_what_it_is() {
+        let long = "x".repeat(MAX_NAME + 1);
+        for bad in ["", &long, "ada\n", "\u{202e}ada", "a\u{2066}da", "ada\u{200b}"] {
+            let refused = [
+                (Grant::bounded(bad.into(), None, None), "id"),
+                (Grant::bounded("ada".into(), Some(bad.into()), None), "name"),
+                (Grant::bounded("ada".into(), None, Some(bad.into())), "room"),
+            ];
+            refused.into_iter().for_each(|(grant, what)| assert_eq!(grant, Err(OutOfBounds(what)), "{bad:?}"));
+        }
+        let joined = "नमस्\u{200d}ते";
+        let grant = Grant::bounded("ada".into(), Some(joined.into()), None).map(|grant| grant.player.name);
+        assert_eq!(grant.as_deref(), Ok(joined), "letters that are joined");
+    }
+}
