@@ -226,14 +226,14 @@ impl Visit {
         let channel = self.choose("channel");
         let subscribe = Subscribe { id: None, scope: Scope::Relay, channel: channel.clone(), after: None };
         caller.say(ClientMessage::Subscribe(subscribe)).await;
-        caller.hear(|message| matches!(message, ServerMessage::Subscribed(_)).then_some(())).await?;
+        granted(&mut caller, |message| matches!(message, ServerMessage::Subscribed(_))).await?;
         let to = Address::Channel { scope: Scope::Relay, channel: channel.clone() };
         for _ in 0..self.rng.random_range(1..4) {
             publish_twice(&mut caller, to.clone(), self.choose("id")).await?;
         }
         if self.happens(0.3) {
             caller.say(ClientMessage::Unsubscribe(Unsubscribe { id: None, scope: Scope::Relay, channel })).await;
-            caller.hear(|message| matches!(message, ServerMessage::Unsubscribed(_)).then_some(())).await?;
+            granted(&mut caller, |message| matches!(message, ServerMessage::Unsubscribed(_))).await?;
         }
         self.part(caller).await
     }
@@ -380,6 +380,15 @@ async fn publish_twice(caller: &mut Caller, to: Address, id: String) -> Outcome 
         answered(caller, &id).await?;
     }
     Ok(())
+}
+
+/// Awaits what was asked for, or why it is refused.
+async fn granted(caller: &mut Caller, is_it: fn(&ServerMessage) -> bool) -> Outcome {
+    let answer = caller.hear(|message| match message {
+        ServerMessage::Error(error) => Some(Err(Trouble::Refused(error.code))),
+        message => is_it(&message).then_some(Ok(())),
+    });
+    answer.await?
 }
 
 /// Awaits the answer to what has this id, whatever it is.
