@@ -16,7 +16,7 @@ pub struct Config {
     /// For the authenticator's verdict. Default 5 s: it may ask another service.
     pub lookup_timeout: Duration,
     /// From accept (with TLS: the handshake's end) to an upgrade, or to the end of a connection that asks for pages only, however busy it is.
-    /// Default 10 s: a page and its scripts, and a while for the next.
+    /// Default 10 s: a page and its scripts, and a while for the next. What is asked before is answered, half as long after it at most.
     pub http_timeout: Duration,
     /// From the token to a room, from one room to the next, and for a room's answer. Default 30 s: time to choose one. Who hears a channel of the
     /// relay, or of changes in the list of rooms, may stay without one.

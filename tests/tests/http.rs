@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tickwire::{Config, Page, Relay, SimOptions};
 use tickwire_protocol::CloseCode;
-use tickwire_tests::{Host, patiently, quick};
+use tickwire_tests::{Host, patiently, quick, start_creative};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -139,6 +139,23 @@ async fn who_asks_once_and_stays_is_ended() {
     patiently(idle.read_to_string(&mut answer)).await.expect("the relay ends it");
     assert!(status(&answer) == "200" && answer.ends_with("ok\n"), "{answer}");
     host.settles(|relay| relay.stats().connections == 0).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_before_the_end_is_answered() {
+    let host = start_creative(Config { http_timeout: Duration::from_secs(2), ..Config::default() }).await;
+    let mut late = TcpStream::connect(host.addr).await.expect("the relay listens");
+    late.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("the relay reads");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // Nobody else comes: the wait ends after half of what a connection may last, which is after its end.
+    let target = r#"{"queue":{"players":2}}"#;
+    let head =
+        format!("POST /match HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ada\r\ncontent-length: {}", target.len());
+    late.write_all(format!("{head}\r\n\r\n{target}").as_bytes()).await.expect("the relay reads");
+    let mut answers = String::new();
+    patiently(late.read_to_string(&mut answers)).await.expect("the relay ends it");
+    assert!(answers.contains("HTTP/1.1 408") && answers.contains("TIMED_OUT"), "{answers}");
     host.stop().await;
 }
 

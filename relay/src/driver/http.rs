@@ -75,8 +75,14 @@ async fn converse(transport: Transport, shared: Arc<Shared>, permits: Permits, d
         .max_buf_size(MAX_REQUEST)
         .serve_connection(TokioIo::new(transport), service)
         .with_upgrades();
+    let mut connection = pin!(connection);
+    let patience = shared.config.http_timeout;
     // However it ends, there is no more to say.
-    let _ = tokio::time::timeout(shared.config.http_timeout, connection).await;
+    if tokio::time::timeout(patience, connection.as_mut()).await.is_err() {
+        // What is asked already is answered still.
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(patience / 2, connection).await;
+    }
 }
 
 fn answer(
