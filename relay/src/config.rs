@@ -100,9 +100,10 @@ pub struct Config {
     pub proxies: Vec<IpAddr>,
     /// Rooms at once. Default 1,024: a mistake in an embedder's loop ends there.
     pub rooms: usize,
-    /// Rooms at once that one player has asked for. Default 4: who wants more forgets some.
+    /// Rooms at once that one player has created. Default 4: who wants more forgets some. Of matches one has one at a time.
     pub rooms_per_player: usize,
-    /// How long a room that players have asked for stays when nobody is in it. Default 30 s: a reload, or friends on their way.
+    /// How long a room that a player has created stays when nobody is in it. Default 30 s: a reload, or friends on their way. A match ends when
+    /// all have left it.
     pub empty_time: Duration,
     /// How long every tick of a room may take longer than its time before the room is closed. Default 10 s: a hiccup passes, and a room that can't
     /// keep its pace takes it from others.

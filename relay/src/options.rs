@@ -22,8 +22,8 @@ pub struct RoomOptions {
     /// Ticks by which spectators see and hear everything later. Default 0; a game in which to know where others are is an advantage wants some
     /// seconds.
     pub spectator_delay: u32,
-    /// How long it stays when nobody is in it. Default none: for ever. Rooms that players have asked for stay
-    /// [`Config::empty_time`](crate::Config::empty_time).
+    /// How long it stays when nobody is in it. Default none: for ever. Rooms that players have created stay
+    /// [`Config::empty_time`](crate::Config::empty_time), and matches end when all have left them.
     pub empty_time: Option<Duration>,
 }
 

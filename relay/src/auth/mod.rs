@@ -21,7 +21,7 @@ pub struct Grant {
     /// Who shows it.
     pub player: Player,
     /// The only room that it opens; none if it opens all that are not private. The room itself may be private: then this is an invitation, which
-    /// opens it by its name. Only where a player chose that name, the join code is needed still: who granted the room may have meant another.
+    /// opens it by its name. Into a room whose name a player chose it does not lead by that name, private or not: who granted the room meant another.
     pub room: Option<String>,
 }
 

@@ -98,7 +98,7 @@ impl<'a> Seeker<'a> {
         let (lobby, tried) = (&self.shared.lobby, &self.tried);
         match &self.target {
             Target::Room(name) => {
-                let room = lobby.find(name).filter(|room| self.may_name(room));
+                let room = lobby.find(name).filter(|room| self.may_enter_by_name(room));
                 room.ok_or_else(|| ErrorReply::new(ErrorCode::RoomNotFound, "there is no room of that name"))
             }
             // Whose token is for one room learns of no other.
@@ -133,7 +133,7 @@ impl<'a> Seeker<'a> {
     }
 
     /// Whether the player may come into a room by its name.
-    fn may_name(&self, room: &RoomHandle) -> bool {
+    fn may_enter_by_name(&self, room: &RoomHandle) -> bool {
         match self.grant.room {
             // Who was there knows the code no more than the name.
             _ if self.is_back => true,

@@ -8,7 +8,7 @@ mod used;
 
 use std::future::ready;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,6 @@ pub use key::{JwtKey, KeyError, PemPair};
 use used::Used;
 
 use super::{AuthError, Authenticator, Door, Grant, OutOfBounds, Verdict};
-use crate::limit::Seldom;
 
 /// Seconds that the clocks of the issuer and of the relay may differ by: those that are set over the network differ by less.
 const LEEWAY: u64 = 5;
@@ -36,7 +35,6 @@ pub struct JwtTokens {
     issuer: Option<String>,
     audience: Option<String>,
     used: Mutex<Used>,
-    full: Seldom,
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -110,8 +108,7 @@ impl JwtTokens {
 
     fn new(verifier: Verifier) -> Self {
         let used = Mutex::new(Used::new(USED_TOKENS));
-        let (full, clock) = (Seldom::default(), Box::new(SystemTime::now));
-        Self { verifier, issuer: None, audience: None, used, full, clock }
+        Self { verifier, issuer: None, audience: None, used, clock: Box::new(SystemTime::now) }
     }
 
     /// Refuses tokens whose `iss` is not this. By default the claim is not looked at.
@@ -196,7 +193,7 @@ impl Authenticator for JwtTokens {
     fn authenticate(&self, token: &str, door: Door) -> Verdict {
         let verdict = self.check(token, door).map_err(|flaw| {
             match flaw {
-                Flaw::Full if self.full.is_due(Instant::now()) => tracing::warn!("a token was not taken: {flaw}"),
+                Flaw::Full => tracing::warn!("a token was not taken: {flaw}"),
                 _ => tracing::debug!("a token was refused: {flaw}"),
             }
             AuthError::from(flaw)
