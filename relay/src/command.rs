@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bytes::Bytes;
+use smallvec::SmallVec;
 use tickwire_protocol::{
-    CloseCode, Content, ErrorReply, Input, MessageId, Publish, Request, Resume, Role, Schema, SeatId, Subscribe, Tell,
-    Unsubscribe,
+    CloseCode, Content, ErrorReply, MessageId, Publish, Request, Resume, Role, Schema, SeatId, Sequence, Subscribe,
+    Tell, Tick, Unsubscribe,
 };
 use tickwire_sim::{AnySim, Player};
 use tokio::sync::oneshot;
@@ -24,13 +24,13 @@ pub(crate) enum Command {
     /// A player wants another match, and comes for no seat that is kept or held.
     Forgo { player: String },
     /// A player's input.
-    Input { session: SessionId, input: Input, permit: Permit },
+    Input { session: SessionId, sequence: Sequence, tick: Tick, record: Record, permit: Permit },
     /// A player's input that is for the next tick, whichever that is.
-    NextInput { session: SessionId, record: Bytes, permit: Permit },
+    NextInput { session: SessionId, record: Record, permit: Permit },
     /// A session's replica must be brought up to date.
     Resync { session: SessionId, want: Want },
-    /// A session has something to say.
-    Say { session: SessionId, saying: Saying },
+    /// A session has something to say; apart, too.
+    Say { session: SessionId, saying: Box<Saying> },
     /// A player gives the seat up.
     Leave { session: SessionId },
     /// A session's connection is gone.
@@ -40,6 +40,10 @@ pub(crate) enum Command {
     /// The room ends.
     Close { code: CloseCode, reason: String },
 }
+
+/// An input as its player sent it: a copy, so that the socket's buffer can be read into again at once. Most are short, and need no memory of
+/// their own.
+pub(crate) type Record = SmallVec<[u8; 24]>;
 
 /// A player who wants in.
 #[derive(Debug)]

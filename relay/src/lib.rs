@@ -23,6 +23,7 @@ mod auth;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod budget;
+mod cache;
 mod channel;
 mod command;
 mod config;

@@ -32,19 +32,18 @@ impl Gcra {
 
     /// Lets `units` pass, or says how long to wait until they would.
     pub(crate) fn check(&mut self, now: Instant, units: u32) -> Result<(), Duration> {
-        match self.wait(now, units) {
-            Some(wait) => Err(wait),
-            None => {
-                self.empty_at = Some(self.after(now, units));
-                Ok(())
-            }
+        let after = self.after(now, units);
+        let wait = after.saturating_duration_since(now + self.tolerance);
+        if !wait.is_zero() {
+            return Err(wait);
         }
+        self.empty_at = Some(after);
+        Ok(())
     }
 
     /// How long to wait until `units` could pass; none if they could now.
     pub(crate) fn wait(&self, now: Instant, units: u32) -> Option<Duration> {
-        let wait = self.after(now, units).saturating_duration_since(now + self.tolerance);
-        (!wait.is_zero()).then_some(wait)
+        self.clone().check(now, units).err()
     }
 
     /// When the bucket is empty, or was; none if nothing has ever passed.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
-use bytes::Bytes;
 use tickwire_protocol::{Input, Join, Role, Tick};
 use tickwire_sim::Player;
 use tokio::sync::oneshot;
 
-use crate::command::{Command, JoinReply, JoinRequest, Permit, Saying};
+use crate::cache::prefetch;
+use crate::command::{Command, JoinReply, JoinRequest, Permit, Record, Saying};
 use crate::form::Form;
 use crate::handle::RoomHandle;
 use crate::lag::Want;
@@ -61,24 +61,30 @@ impl Place {
         (Self { room, role, session, outbox: outbox.clone(), waiting: Arc::default(), parting }, answer)
     }
 
+    /// Has the processor fetch what [`Place::input`] looks at.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&*self.waiting);
+    }
+
     /// Hands an input over; false if `limit` of them wait already.
-    pub(crate) fn input(&self, input: Input, limit: u32) -> bool {
+    pub(crate) fn input(&self, input: &Input, limit: u32) -> bool {
         let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
-        // A copy, so that the socket's buffer can be read into again at once.
-        let input = Input { record: Bytes::copy_from_slice(&input.record), ..input };
-        self.room.send(Command::Input { session: self.session, input, permit });
+        let Input { sequence, tick, ref record, .. } = *input;
+        let record = Record::from_slice(record);
+        self.room.send(Command::Input { session: self.session, sequence, tick, record, permit });
         true
     }
 
     /// The same for the next tick, whichever that is.
-    pub(crate) fn next_input(&self, record: Bytes, limit: u32) -> bool {
+    pub(crate) fn next_input(&self, record: &[u8], limit: u32) -> bool {
         let Some(permit) = Permit::take(&self.waiting, limit) else { return false };
+        let record = Record::from_slice(record);
         self.room.send(Command::NextInput { session: self.session, record, permit });
         true
     }
 
     /// Hands over what the client has to say.
-    pub(crate) fn say(&self, saying: Saying) {
+    pub(crate) fn say(&self, saying: Box<Saying>) {
         self.room.send(Command::Say { session: self.session, saying });
     }
 

@@ -1,9 +1,9 @@
 //! One session's task: carries what happens between the socket, the session and its room.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tickwire_protocol::{CloseCode, ErrorReply, ListRooms, ServerMessage, ServerProbeReply};
@@ -16,6 +16,7 @@ use super::matchmaking::{Entrant, enter};
 use super::now;
 use super::socket::{Ended, Incoming, Socket};
 use crate::auth::{AuthError, Door, Grant, Verdict};
+use crate::cache::prefetch;
 use crate::command::{Joined, Saying};
 use crate::form::{Form, probed_tick};
 use crate::gate::Visit;
@@ -50,6 +51,7 @@ pub(super) struct Connection {
     watch: Option<Watch>,
     /// Of the place that the session has or asks for.
     parting: Parting,
+    alarm: Alarm,
 }
 
 /// A session's way into a room.
@@ -77,14 +79,18 @@ enum Event {
 }
 
 /// A timer that is looked at by the clock: most often it need not be touched.
-struct Alarm<'a> {
+struct Alarm {
     at: Instant,
-    timer: Pin<&'a mut Sleep>,
     /// The timer knows which task to wake.
     set: bool,
+    timer: Pin<Box<Sleep>>,
 }
 
-impl Alarm<'_> {
+impl Alarm {
+    fn new(at: Instant) -> Self {
+        Self { at, set: false, timer: Box::pin(tokio::time::sleep_until(at.into())) }
+    }
+
     fn set(&mut self, at: Instant) {
         self.timer.as_mut().reset(at.into());
         (self.at, self.set) = (at, false);
@@ -112,6 +118,7 @@ impl Connection {
             session.handle_token(now(), token);
         }
         let ousted = Box::pin(stranger.ousted().notified_owned());
+        let alarm = Alarm::new(session.deadline());
         Box::new(Self {
             enrolled: shared.sessions.enroll(socket.outbox().clone()),
             session,
@@ -124,13 +131,14 @@ impl Connection {
             place: None,
             watch: None,
             parting: Parting::default(),
+            alarm,
             shared,
         })
     }
 
     /// Serves it to its end.
     pub(super) async fn serve(mut self: Box<Self>) {
-        let end = self.converse().await;
+        let end = poll_fn(|cx| self.converse(cx)).await;
         // Apart, so that the memory is not taken from the start.
         Box::pin(self.part(end)).await;
     }
@@ -151,27 +159,27 @@ impl Connection {
         }
     }
 
-    async fn converse(&mut self) -> End {
-        let at = self.deadline();
-        let timer = pin!(tokio::time::sleep_until(at.into()));
-        let mut alarm = Alarm { at, timer, set: false };
+    /// Goes on until the end is known. No async function: what that keeps from one look to the next would lie elsewhere than the connection.
+    fn converse(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.prefetch();
         loop {
+            let now = now();
             while let Some(action) = self.session.poll() {
                 match action {
-                    Action::Close(code, reason) => return End::Close(code, reason),
-                    action => self.act(action),
+                    Action::Close(code, reason) => return Poll::Ready(End::Close(code, reason)),
+                    action => self.act(now, action),
                 }
             }
             if self.session.is_authenticated() {
                 self.stranger = None;
             }
             // Most often the deadline has moved on: the alarm that is set will see that.
-            if self.deadline() < alarm.at {
-                alarm.set(self.deadline());
+            let deadline = self.deadline();
+            if deadline < self.alarm.at {
+                self.alarm.set(deadline);
             }
-            let (now, event) = poll_fn(|cx| self.poll(&mut alarm, cx)).await;
-            match event {
-                Event::Look(Look { broken: true, .. }) => return End::Gone,
+            match ready!(self.poll(now, cx)) {
+                Event::Look(Look { broken: true, .. }) => return Poll::Ready(End::Gone),
                 Event::Look(Look { end: Some((code, reason)), .. }) => self.session.handle_end(code, &reason),
                 Event::Look(Look { want, .. }) => {
                     if let Some((want, place)) = want.zip(self.place.as_ref()) {
@@ -180,7 +188,7 @@ impl Connection {
                 }
                 Event::Alarm => {
                     self.look_around(now);
-                    alarm.set(self.deadline());
+                    self.alarm.set(self.deadline());
                 }
                 Event::Verdict(verdict) => {
                     if verdict.as_ref().is_err_and(|error| error.is_final()) {
@@ -188,7 +196,7 @@ impl Connection {
                     }
                     self.session.handle_verdict(now, verdict);
                 }
-                Event::Joined(answer) => self.joined(answer),
+                Event::Joined(answer) => self.joined(now, answer),
                 Event::Ousted => {
                     let reason = "too many connections have shown no token: try again";
                     self.session.handle_end(CloseCode::Overloaded, reason);
@@ -198,43 +206,45 @@ impl Connection {
                     if code == Some(CloseCode::Left.number()) {
                         self.parting.leave();
                     }
-                    return End::Gone;
+                    return Poll::Ready(End::Gone);
                 }
                 Event::Incoming(Ok(incoming)) => self.received(now, incoming),
-                Event::Incoming(Err(Ended::Gone)) => return End::Gone,
-                Event::Incoming(Err(Ended::Fault(code))) => return End::Close(code, code.reason().to_owned()),
+                Event::Incoming(Err(Ended::Gone)) => return Poll::Ready(End::Gone),
+                Event::Incoming(Err(Ended::Fault(code))) => {
+                    return Poll::Ready(End::Close(code, code.reason().to_owned()));
+                }
             }
         }
     }
 
-    /// What happens next, and when. Most often that is an input, and the rest costs no more than a look at what is at hand.
-    fn poll(&mut self, alarm: &mut Alarm<'_>, cx: &mut Context<'_>) -> Poll<(Instant, Event)> {
-        let now = now();
-        let event = 'event: {
-            if let Poll::Ready(look) = self.socket.outbox().poll_look(cx) {
-                break 'event Event::Look(look);
-            }
-            if let Some(Poll::Ready(verdict)) = self.lookup.as_mut().map(|lookup| lookup.as_mut().poll(cx)) {
-                self.lookup = None;
-                break 'event Event::Verdict(verdict);
-            }
-            if let Some(Poll::Ready(answer)) = self.joining.as_mut().map(|joining| joining.as_mut().poll(cx)) {
-                self.joining = None;
-                break 'event Event::Joined(answer);
-            }
-            if self.stranger.as_mut().is_some_and(|(_, ousted)| ousted.as_mut().poll(cx).is_ready()) {
-                break 'event Event::Ousted;
-            }
-            if let Poll::Ready(incoming) = self.socket.poll_next(now, cx) {
-                break 'event Event::Incoming(incoming);
-            }
-            // Last, so that nobody is taken for silent whose words have come and were not read.
-            if alarm.poll(now, cx).is_ready() {
-                break 'event Event::Alarm;
-            }
-            return Poll::Pending;
-        };
-        Poll::Ready((now, event))
+    /// What happens next. Most often that is an input, and the rest costs no more than a look at what is at hand.
+    fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(look) = self.socket.outbox().poll_look(cx) {
+            return Poll::Ready(Event::Look(look));
+        }
+        if let Some(Poll::Ready(verdict)) = self.lookup.as_mut().map(|lookup| lookup.as_mut().poll(cx)) {
+            self.lookup = None;
+            return Poll::Ready(Event::Verdict(verdict));
+        }
+        if let Some(Poll::Ready(answer)) = self.joining.as_mut().map(|joining| joining.as_mut().poll(cx)) {
+            self.joining = None;
+            return Poll::Ready(Event::Joined(answer));
+        }
+        if self.stranger.as_mut().is_some_and(|(_, ousted)| ousted.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Event::Ousted);
+        }
+        if let Poll::Ready(incoming) = self.socket.poll_next(now, cx) {
+            return Poll::Ready(Event::Incoming(incoming));
+        }
+        // Last, so that nobody is taken for silent whose words have come and were not read.
+        self.alarm.poll(now, cx).map(|()| Event::Alarm)
+    }
+
+    /// Has the processor fetch what an input comes by: nothing of it is in the caches, for the others' came since the last.
+    fn prefetch(&self) {
+        prefetch(self);
+        self.socket.outbox().prefetch();
+        self.place.iter().for_each(Place::prefetch);
     }
 
     /// At every alarm, due or not: what a later one finds has happened since this one.
@@ -263,12 +273,13 @@ impl Connection {
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn act(&mut self, now: Instant, action: Action) {
         match action {
             Action::Authenticate { token } => {
                 self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
             }
-            Action::Join { grant, join } => {
+            Action::Join(asked) => {
+                let (grant, join) = *asked;
                 let (session, form, outbox) = (self.enrolled.id, self.form, self.socket.outbox().clone());
                 self.parting = Parting::default();
                 let parting = self.parting.clone();
@@ -280,41 +291,42 @@ impl Connection {
                     place.say(saying);
                 }
             }
-            Action::SayToAll { player, saying } => {
-                self.say_to_all(&player, saying);
-                self.note_listening();
+            Action::SayToAll(said) => {
+                let (player, saying) = *said;
+                self.say_to_all(now, &player, saying);
+                self.note_listening(now);
             }
             Action::ListRooms(list) => {
-                self.list_rooms(list);
-                self.note_listening();
+                self.list_rooms(now, *list);
+                self.note_listening(now);
             }
             Action::Leave => self.leave(),
             Action::Input(input) => {
-                self.socket.outbox().acknowledge(now(), input.acked, false);
+                self.socket.outbox().acknowledge(now, input.acked, false);
                 let limit = self.shared.config.waiting_inputs;
-                if self.place.as_ref().is_some_and(|place| !place.input(input, limit)) {
-                    self.session.handle_input_dropped(now());
+                if self.place.as_ref().is_some_and(|place| !place.input(&input, limit)) {
+                    self.session.handle_input_dropped(now);
                 }
             }
             Action::NextInput(record) => {
                 let limit = self.shared.config.waiting_inputs;
-                if self.place.as_ref().is_some_and(|place| !place.next_input(record, limit)) {
-                    self.session.handle_input_dropped(now());
+                if self.place.as_ref().is_some_and(|place| !place.next_input(&record, limit)) {
+                    self.session.handle_input_dropped(now);
                 }
             }
-            Action::Acknowledge { tick } => self.socket.outbox().acknowledge(now(), tick, true),
+            Action::Acknowledge { tick } => self.socket.outbox().acknowledge(now, tick, true),
             Action::Resync(resync) => {
                 if let Some(place) = self.place.as_ref().filter(|_| resync.desync) {
                     place.desynced();
                 }
-                self.socket.outbox().restart(now(), resync.base);
+                self.socket.outbox().restart(now, resync.base);
             }
             Action::ProbeReply { nonce } => {
-                let progress = self.place.as_ref().map(|place| place.progress(now()));
+                let progress = self.place.as_ref().map(|place| place.progress(now));
                 let (tick, phase) = progress.unwrap_or_default();
-                self.send(&ServerMessage::ProbeReply(ServerProbeReply { nonce, tick, phase }));
+                self.send(now, &ServerMessage::ProbeReply(ServerProbeReply { nonce, tick, phase }));
             }
-            Action::Send(message) => self.send(&message),
+            Action::Send(message) => self.send(now, &message),
             Action::Count(code) => self.shared.tally.refused(code),
             Action::Ping => self.socket.ping(),
             Action::Close(..) => unreachable!("closing was taken out before"),
@@ -327,36 +339,35 @@ impl Connection {
         (self.joining, self.place) = (None, None);
     }
 
-    fn joined(&mut self, answer: Result<(Place, Joined), ErrorReply>) {
+    fn joined(&mut self, now: Instant, answer: Result<(Place, Joined), ErrorReply>) {
         let answer = answer.map(|(place, joined)| {
             self.socket.limit_frames(self.shared.config.frames(Some(joined.tick_rate)));
             self.place = Some(place);
             (joined.schema, joined.tick_rate)
         });
-        self.session.handle_joined(now(), answer);
+        self.session.handle_joined(now, answer);
     }
 
-    fn say_to_all(&self, player: &Player, saying: Saying) {
+    fn say_to_all(&self, now: Instant, player: &Player, saying: Saying) {
         let hub = &self.shared.hub;
         let speaker = Speaker { session: self.enrolled.id, form: self.form, outbox: self.socket.outbox(), player };
         match saying {
-            Saying::Subscribe(subscribe) => hub.subscribe(now(), speaker, subscribe),
-            Saying::Unsubscribe(unsubscribe) => hub.unsubscribe(now(), speaker, unsubscribe),
-            Saying::Publish(publish) => hub.publish(now(), speaker, publish),
+            Saying::Subscribe(subscribe) => hub.subscribe(now, speaker, subscribe),
+            Saying::Unsubscribe(unsubscribe) => hub.unsubscribe(now, speaker, unsubscribe),
+            Saying::Publish(publish) => hub.publish(now, speaker, publish),
             Saying::Ack { .. } | Saying::Tell(_) | Saying::Request(_) => unreachable!("these are said in rooms"),
         }
     }
 
-    fn note_listening(&mut self) {
-        let now = now();
+    fn note_listening(&mut self, now: Instant) {
         self.session.handle_listening(now, self.watch.is_some() || self.shared.hub.hears(now, self.enrolled.id));
     }
 
-    fn list_rooms(&mut self, asked: ListRooms) {
-        let (now, live) = (now(), asked.live);
+    fn list_rooms(&mut self, now: Instant, asked: ListRooms) {
+        let live = asked.live;
         let (list, watch) = Watch::begin(now, asked, &self.shared.lobby.list(now));
         self.watch = live.then_some(watch);
-        self.send(&ServerMessage::RoomList(list));
+        self.send(now, &ServerMessage::RoomList(list));
     }
 
     fn look_for_rooms(&mut self, now: Instant) {
@@ -365,7 +376,7 @@ impl Connection {
             return watch.wait(now);
         }
         if let Some(news) = watch.look(now, &self.shared.lobby.list(now)) {
-            self.send(&ServerMessage::RoomList(news));
+            self.send(now, &ServerMessage::RoomList(news));
         }
     }
 
@@ -374,11 +385,10 @@ impl Connection {
         self.watch.as_ref().map_or(session, |watch| session.min(watch.deadline()))
     }
 
-    fn send(&self, message: &ServerMessage) {
+    fn send(&self, now: Instant, message: &ServerMessage) {
         if let ServerMessage::Error(reply) = message {
             self.shared.tally.refused(reply.code);
         }
-        let now = now();
         let frames = self.form.frames([message], self.session.schema(), self.shared.calendar.unix_ms(now));
         self.socket.outbox().push(now, frames);
     }

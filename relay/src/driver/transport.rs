@@ -209,10 +209,6 @@ impl Sink for Direct {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         SockRef::from(&self.0).send_with_flags(bytes, NO_SIGNAL)
     }
-
-    fn warm(&self) {
-        std::hint::black_box(SockRef::from(&self.0));
-    }
 }
 
 impl Direct {

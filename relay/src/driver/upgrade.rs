@@ -55,14 +55,19 @@ pub(super) fn upgrade<B>(
 }
 
 async fn serve(upgrade: OnUpgrade, opening: Opening, shared: Arc<Shared>, permits: Permits) {
-    let Permits { connection: _connection, reader: _reader, stranger, visit, .. } = permits;
+    let Permits { connection: permit, reader, stranger, visit, .. } = permits;
     let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
     let (transport, read_ahead) = unwrap(upgraded);
     // It may have been another server's.
     let Ok(transport) = transport.settle() else { return };
     transport.tune(shared.config.send_buffer);
     let socket = Socket::over(transport, read_ahead, opening.form, &shared.config);
-    Connection::new(socket, opening, shared, (stranger, visit)).serve().await;
+    let connection = Connection::new(socket, opening, shared, (stranger, visit));
+    // A task of its own: its memory is looked at at every input, and has no more than that needs.
+    reader.clone().serve(async move {
+        connection.serve().await;
+        drop((permit, reader));
+    });
 }
 
 /// The connection under an upgrade, as plain as it can be had, and what was read ahead: a copy, because the slice, be it empty, would keep

@@ -20,9 +20,6 @@ use crate::stats::{RoomInfo, count};
 /// little more of the processor for each.
 const SHARD_SESSIONS: usize = 1024;
 
-/// Sessions whose memory is fetched at once. Fetched one by one, each between two sends, it took a twentieth of a fan-out to 1,000.
-const WARMED: usize = 32;
-
 /// Publications of a room that may wait for its shards. Beyond it snapshots are left out: the shards are too busy to keep up.
 const MAX_UNSENT: usize = 8;
 
@@ -66,21 +63,22 @@ impl Round {
         self.begun.get_or_init(|| now);
         let Publication { deltas, resyncs, mail } = &*self.publication;
         let (mut bytes, mut sessions) = (0, 0);
-        for links in listeners.chunks(WARMED) {
-            links.iter().for_each(|link| link.outbox.warm());
-            for link in links {
-                let resync = resyncs.iter().find(|(session, _)| *session == link.session);
-                bytes += resync.map_or(0, |(_, resync)| link.put_resync(now, resync));
-                if !deltas.is_empty() {
-                    let sent = link.offer(now, deltas);
-                    bytes += sent;
-                    sessions += u64::from(sent > 0);
-                }
-                let own = mail.own.get(&link.session).or(mail.shared.as_ref());
-                if let Some(frame) = own.filter(|frame| !frame.is_empty()) {
-                    bytes += frame.len();
-                    link.push(now, frame.clone());
-                }
+        for (index, link) in listeners.iter().enumerate() {
+            if let Some(next) = listeners.get(index + 1) {
+                // It is there when its turn comes: a send takes longer.
+                next.outbox.prefetch();
+            }
+            let resync = resyncs.iter().find(|(session, _)| *session == link.session);
+            bytes += resync.map_or(0, |(_, resync)| link.put_resync(now, resync));
+            if !deltas.is_empty() {
+                let sent = link.offer(now, deltas);
+                bytes += sent;
+                sessions += u64::from(sent > 0);
+            }
+            let own = mail.own.get(&link.session).or(mail.shared.as_ref());
+            if let Some(frame) = own.filter(|frame| !frame.is_empty()) {
+                bytes += frame.len();
+                link.push(now, frame.clone());
             }
         }
         count(&self.info.counters.bytes, bytes as u64);

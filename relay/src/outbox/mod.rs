@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, Bytes, BytesMut};
 use tickwire_protocol::{CloseCode, Tick};
 
+use crate::cache::prefetch;
 use crate::form::Form;
 use crate::lag::{Lag, Offer, Want};
 use crate::snapshot::Snapshot;
@@ -17,9 +18,6 @@ use crate::snapshot::Snapshot;
 pub(crate) trait Sink: Send + Sync + std::fmt::Debug {
     /// Writes some of `bytes` now; [`io::ErrorKind::WouldBlock`] if none can be.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
-
-    /// Has the processor fetch what [`Sink::try_write`] looks at first.
-    fn warm(&self) {}
 }
 
 /// Caps of an outbox.
@@ -403,11 +401,9 @@ impl<S: Sink + ?Sized> Outbox<S> {
         Poll::Pending
     }
 
-    /// Has the processor fetch what [`Outbox::offer`] looks at first: a fan-out comes by with nothing of the session in the caches. The look
-    /// is only that, so one at many outboxes waits about as long as one at the first.
-    pub(crate) fn warm(&self) {
-        std::hint::black_box(self.queue.is_poisoned());
-        self.sink.warm();
+    /// Has the processor fetch it, for whoever comes by once a tick: nothing of it is in the caches then.
+    pub(crate) fn prefetch(&self) {
+        prefetch(self);
     }
 }
 

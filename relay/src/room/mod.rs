@@ -211,9 +211,9 @@ impl Room {
             // If nobody listens any more, nobody has to know.
             Command::Reserve { player, reply } => drop(reply.send(self.reserve(&player))),
             Command::Forgo { player } => self.forgo(&player),
-            Command::Input { session, input, permit } => {
+            Command::Input { session, sequence, tick, record, permit } => {
                 if let Some(Person::Seat(seat)) = self.people.of_session(session) {
-                    let taken = self.sim.input_record(seat, input.sequence, input.tick, &input.record);
+                    let taken = self.sim.input_record(seat, sequence, tick, &record);
                     self.took_input(now, seat, taken);
                 }
                 drop(permit);
@@ -232,7 +232,7 @@ impl Room {
             }
             Command::Say { session, saying } => {
                 if let Some(person) = self.people.of_session(session) {
-                    self.say(now, person, saying);
+                    self.say(now, person, *saying);
                 }
             }
             // A session that is nobody was refused, or another of the same player has taken its seat.

@@ -54,7 +54,7 @@ impl Session {
                 self.actions.push_back(Action::Resync(resync));
             }
             ClientMessage::Resync(_) => self.refuse(ErrorCode::NotJoined, "join a room first", None),
-            ClientMessage::ListRooms(list) => self.actions.push_back(Action::ListRooms(list)),
+            ClientMessage::ListRooms(list) => self.actions.push_back(Action::ListRooms(Box::new(list))),
             ClientMessage::Subscribe(subscribe) => self.say(subscribe.scope, Saying::Subscribe(subscribe)),
             ClientMessage::Unsubscribe(unsubscribe) => self.say(unsubscribe.scope, Saying::Unsubscribe(unsubscribe)),
             ClientMessage::Publish(publish) => self.say(scope_of(&publish), Saying::Publish(publish)),
@@ -102,7 +102,7 @@ impl Session {
             _ => self.config.idle_timeout,
         };
         self.state = State::Joining { id: id.clone(), role: *role, until: now + patience };
-        self.actions.push_back(Action::Join { grant: grant.clone(), join });
+        self.actions.push_back(Action::Join(Box::new((grant.clone(), join))));
     }
 
     fn handle_leave(&mut self, now: Instant) {
@@ -116,9 +116,9 @@ impl Session {
 
     fn say(&mut self, scope: Scope, saying: Saying) {
         match (scope, &self.grant) {
-            (Scope::Room, _) if self.is_playing() => self.actions.push_back(Action::Say(saying)),
+            (Scope::Room, _) if self.is_playing() => self.actions.push_back(Action::Say(Box::new(saying))),
             (Scope::Relay, Some(Grant { player, room: None })) => {
-                self.actions.push_back(Action::SayToAll { player: player.clone(), saying });
+                self.actions.push_back(Action::SayToAll(Box::new((player.clone(), saying))));
             }
             (Scope::Relay, _) => self.refuse(ErrorCode::Forbidden, "the token is for one room", saying.id().cloned()),
             (Scope::Room, _) => self.refuse(ErrorCode::NotJoined, "join a room first", saying.id().cloned()),

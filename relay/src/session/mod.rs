@@ -23,21 +23,22 @@ use crate::command::Saying;
 use crate::config::Config;
 use crate::form::Form;
 
-/// What a session wants done. Taken by [`Session::poll`] after every `handle_*`.
+/// What a session wants done. Taken by [`Session::poll`] after every `handle_*`. What is large and seldom is apart: an input needs no more than
+/// a line of the caches.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Action {
     /// Look this token up, then [`Session::handle_verdict`].
     Authenticate { token: String },
     /// Find the room and ask for a place in it, then [`Session::handle_joined`].
-    Join { grant: Grant, join: Join },
+    Join(Box<(Grant, Join)>),
     /// Give the place up, or what was asked for.
     Leave,
     /// Say something in the room.
-    Say(Saying),
+    Say(Box<Saying>),
     /// Say something in the relay's channels.
-    SayToAll { player: Player, saying: Saying },
+    SayToAll(Box<(Player, Saying)>),
     /// Show the rooms.
-    ListRooms(ListRooms),
+    ListRooms(Box<ListRooms>),
     /// Hand the input to the room.
     Input(Input),
     /// The same for the next tick, whichever that is.
@@ -49,7 +50,7 @@ pub(crate) enum Action {
     /// Answer with the room's clock.
     ProbeReply { nonce: u32 },
     /// Send a message.
-    Send(ServerMessage),
+    Send(Box<ServerMessage>),
     /// Count that something was refused without a word: the client was told of others not long ago.
     Count(ErrorCode),
     /// Send a WebSocket ping.
@@ -343,7 +344,7 @@ impl Session {
     }
 
     fn send(&mut self, message: ServerMessage) {
-        self.actions.push_back(Action::Send(message));
+        self.actions.push_back(Action::Send(Box::new(message)));
     }
 
     fn close(&mut self, code: CloseCode, reason: impl Into<String>) {
