@@ -17,7 +17,7 @@ use crate::stats::Asking;
 
 /// What is asked of a room, in the order of arrival. A recording of it replays the match, as far as no embedder calls into it.
 pub(crate) enum Command {
-    /// A player wants in; apart, because it is large and seldom.
+    /// A player wants in; boxed, because it is large and seldom.
     Join(Box<JoinRequest>),
     /// A player will come, and wants a seat kept.
     Reserve { player: Player, reply: oneshot::Sender<Result<(), ErrorReply>> },
@@ -29,7 +29,7 @@ pub(crate) enum Command {
     NextInput { session: SessionId, record: Record, permit: Permit },
     /// A session's replica must be brought up to date.
     Resync { session: SessionId, want: Want },
-    /// A session has something to say; apart, too.
+    /// A session has something to say; boxed, too.
     Say { session: SessionId, saying: Box<Saying> },
     /// A player gives the seat up.
     Leave { session: SessionId },
@@ -41,8 +41,11 @@ pub(crate) enum Command {
     Close { code: CloseCode, reason: String },
 }
 
-/// An input as its player sent it: a copy, so that the socket's buffer can be read into again at once. Most are short, and need no memory of
-/// their own.
+/// Inputs are what there is most of.
+const _: () = assert!(size_of::<Command>() <= 64);
+
+/// An input as its player sent it: a copy, so that the socket's buffer can be read into again at once. One of up to 24 bytes needs no memory of
+/// its own, and makes a command no larger than one that does; the arena's have up to 6.
 pub(crate) type Record = SmallVec<[u8; 24]>;
 
 /// A player who wants in.

@@ -131,7 +131,7 @@ impl Visit {
 
     /// Whether the address may show another token.
     pub(crate) fn may_try(&self, now: Instant) -> bool {
-        self.with_past(|past| past.failures.wait(now, 1)).flatten().is_none()
+        self.with_past(|past| past.failures.has_room(now, 1)).unwrap_or(true)
     }
 
     fn with_past<T>(&self, act: impl FnOnce(&mut Past) -> T) -> Option<T> {

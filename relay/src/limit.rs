@@ -32,18 +32,13 @@ impl Gcra {
 
     /// Lets `units` pass, or says how long to wait until they would.
     pub(crate) fn check(&mut self, now: Instant, units: u32) -> Result<(), Duration> {
-        let after = self.after(now, units);
-        let wait = after.saturating_duration_since(now + self.tolerance);
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        self.empty_at = Some(after);
+        self.empty_at = Some(self.after(now, units)?);
         Ok(())
     }
 
-    /// How long to wait until `units` could pass; none if they could now.
-    pub(crate) fn wait(&self, now: Instant, units: u32) -> Option<Duration> {
-        self.clone().check(now, units).err()
+    /// Whether `units` could pass now.
+    pub(crate) fn has_room(&self, now: Instant, units: u32) -> bool {
+        self.after(now, units).is_ok()
     }
 
     /// When the bucket is empty, or was; none if nothing has ever passed.
@@ -51,9 +46,11 @@ impl Gcra {
         self.empty_at
     }
 
-    /// When the bucket would be empty again.
-    fn after(&self, now: Instant, units: u32) -> Instant {
-        self.empty_at.map_or(now, |at| at.max(now)) + self.unit * units
+    /// When the bucket would be empty again, or how long to wait until `units` have room in it.
+    fn after(&self, now: Instant, units: u32) -> Result<Instant, Duration> {
+        let empty_at = self.empty_at.map_or(now, |at| at.max(now)) + self.unit * units;
+        let wait = empty_at.saturating_duration_since(now + self.tolerance);
+        if wait.is_zero() { Ok(empty_at) } else { Err(wait) }
     }
 }
 

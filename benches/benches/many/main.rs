@@ -1,7 +1,8 @@
 //! Many rooms with a few clients each, many clients to whom almost nothing is said, and many that have shown a token and want no room: what
 //! each takes of memory and of the processor, and whether the rooms keep their rate.
 //!
-//! `cargo bench -p tickwire-benches --bench many -- --rooms 1000 --sessions 8 --hz 5 --seconds 5 --idle 5000 --authenticated 1000 --json`
+//! `cargo bench -p tickwire-benches --bench many -- --rooms 1000 --sessions 8 --hz 5 --seconds 5 --idle 5000 --authenticated 1000 --json`,
+//! and the same over TLS with `--tls`
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 use tickwire::Config;
 use tickwire_benches::load::{
-    Common, Crowd, CrowdReport, Host, Noisy, Process, Quantiles, answer, cpu_time, memory, runtime,
+    Certificate, Common, Crowd, CrowdReport, Host, Noisy, Process, Quantiles, answer, cpu_time, memory, runtime,
 };
 
 /// What is measured, and how long.
@@ -36,6 +37,9 @@ struct Args {
     /// Sessions in no room
     #[arg(long, default_value_t = 50)]
     authenticated: usize,
+    /// Over TLS
+    #[arg(long)]
+    tls: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -94,6 +98,7 @@ struct Plan {
     bytes: usize,
     hz: u32,
     seconds: u64,
+    tls: bool,
 }
 
 fn main() {
@@ -103,14 +108,14 @@ fn main() {
         Some(Task::Part(plan)) => return answer(|| measure(&plan)),
         None => {}
     }
-    let Args { rooms, sessions: per_room, hz, seconds, idle, authenticated, .. } = args;
+    let Args { rooms, sessions: per_room, hz, seconds, idle, authenticated, tls, .. } = args;
     let bytes = args.bytes as usize;
     let part = |plan: Plan| {
         if plan.sessions == 0 { Part::default() } else { Process::start(&Task::Part(plan)).ask() }
     };
-    let no_room = Plan { rooms: 0, per_room: 0, sessions: authenticated, bytes: 0, hz: 1, seconds: 0 };
+    let no_room = Plan { rooms: 0, per_room: 0, sessions: authenticated, bytes: 0, hz: 1, seconds: 0, tls };
     let report = Report {
-        rooms: part(Plan { rooms, per_room, sessions: rooms * per_room, bytes, hz, seconds }),
+        rooms: part(Plan { rooms, per_room, sessions: rooms * per_room, bytes, hz, seconds, tls }),
         idle: part(Plan {
             rooms: idle.div_ceil(IDLE_ROOM),
             per_room: IDLE_ROOM,
@@ -118,6 +123,7 @@ fn main() {
             bytes: 0,
             hz: 1,
             seconds,
+            tls,
         }),
         authenticated: part(no_room),
     };
@@ -145,7 +151,11 @@ fn measure(plan: &Plan) -> Part {
     let runtime = runtime();
     // Who has left leaves nothing behind.
     let config = Config { seat_hold: Duration::ZERO, ..Config::default() };
-    let host = Host::start(&runtime, config, sessions);
+    let certificate = plan.tls.then(Certificate::make);
+    let host = match &certificate {
+        Some(certificate) => Host::start_tls(&runtime, config, sessions, certificate),
+        None => Host::start(&runtime, config, sessions),
+    };
     let before = memory();
     (0..rooms).for_each(|room| host.open(room, Noisy { bytes: plan.bytes, rest: 0 }, hz, plan.per_room));
     let tick = Duration::from_secs_f64(rooms.min(1) as f64 / f64::from(hz));
@@ -153,7 +163,7 @@ fn measure(plan: &Plan) -> Part {
     let empty = memory();
 
     let start = Instant::now();
-    let mut crowd = enter(&host, plan);
+    let mut crowd = enter(&host, plan, certificate.as_ref());
     let seconds_to_enter = start.elapsed().as_secs_f64();
     let full = memory();
     let (cpu, start) = (cpu_time(), Instant::now());
@@ -164,7 +174,7 @@ fn measure(plan: &Plan) -> Part {
 
     drop(crowd);
     std::thread::sleep(LEAVING + tick);
-    let crowd = enter(&host, plan);
+    let crowd = enter(&host, plan, certificate.as_ref());
     let again = memory();
     drop(crowd);
     let lost_ticks = host.relay.stats().rooms.iter().map(|room| room.lost_ticks).sum();
@@ -187,10 +197,11 @@ fn measure(plan: &Plan) -> Part {
 }
 
 /// Waits until all are in. The rooms are not asked: their histograms would count as memory of the sessions.
-fn enter(host: &Host, plan: &Plan) -> Process {
+fn enter(host: &Host, plan: &Plan, certificate: Option<&Certificate>) -> Process {
     let &Plan { sessions, per_room, .. } = plan;
     let room = (plan.rooms > 0).then_some(0);
-    let task = Task::Crowd(Crowd { addr: host.addr.clone(), clients: sessions, room, per_room });
+    let (addr, certificate) = (host.addr.clone(), certificate.map(Certificate::chain));
+    let task = Task::Crowd(Crowd { addr, clients: sessions, room, per_room, certificate });
     let mut crowd = Process::start(&task);
     loop {
         let CrowdReport { inside, ended, .. } = crowd.ask();

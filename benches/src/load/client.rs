@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 /// What a snapshot is, the most telling last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +69,7 @@ const AHEAD: Tick = 8;
 /// A session's other end.
 #[derive(Debug)]
 pub struct Client {
-    socket: WebSocketStream<Throttle>,
+    socket: WebSocketStream<MaybeTlsStream<Throttle>>,
     /// The tick of the newest snapshot read, 0 before the first.
     newest: Tick,
     /// Of the last input, and the tick that it was meant for.
@@ -82,10 +82,25 @@ impl Client {
     /// # Errors
     /// The relay does not accept the connection.
     pub async fn connect(addr: &str, name: &str, room: Option<String>, narrow: bool) -> Result<Self, End> {
+        Self::connect_by(Connector::Plain, addr, name, room, narrow).await
+    }
+
+    /// The same over TLS, if the connector is for that.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_by(
+        connector: Connector,
+        addr: &str,
+        name: &str,
+        room: Option<String>,
+        narrow: bool,
+    ) -> Result<Self, End> {
         let stream = Throttle::new(connect(addr, narrow).await.map_err(|_| End::Refused)?);
-        let mut request = format!("ws://{addr}/").into_client_request().expect("the URL is one");
+        let scheme = if matches!(connector, Connector::Plain) { "ws" } else { "wss" };
+        let mut request = format!("{scheme}://{addr}/").into_client_request().expect("the URL is one");
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
-        let upgraded = client_async_with_config(request, stream, Some(websocket_config())).await;
+        let upgraded = client_async_tls_with_config(request, stream, Some(websocket_config()), Some(connector)).await;
         let mut client = Self { socket: upgraded.map_err(|_| End::Refused)?.0, newest: 0, asked: (0, 0) };
         client.say(&ClientMessage::Auth(Auth { protocol: PROTOCOL_VERSION, token: format!("bench.{name}") })).await;
         if let Some(room) = room {
@@ -96,7 +111,12 @@ impl Client {
 
     /// From now on reads so many bytes a second.
     pub fn throttle(&mut self, rate: u32) {
-        self.socket.get_mut().rate = Some(rate.max(1));
+        let throttle = match self.socket.get_mut() {
+            MaybeTlsStream::Rustls(stream) => stream.get_mut().0,
+            MaybeTlsStream::Plain(stream) => stream,
+            _ => unreachable!("these are the ways to connect"),
+        };
+        throttle.rate = Some(rate.max(1));
     }
 
     /// Asks for this in a tick that is about to come, a later one each time, and acknowledges what was read.

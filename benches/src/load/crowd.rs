@@ -1,5 +1,6 @@
 //! Many clients in one process that do no more than they must, and how evenly they hear.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -7,7 +8,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use tokio_tungstenite::Connector;
 
+use super::tls::trust;
 use super::{Client, End, Heard, Quantiles, answer, nanos, room_name, runtime};
 
 /// Clients that have not shown their tokens yet, at once.
@@ -24,6 +27,8 @@ pub struct Crowd {
     pub room: Option<usize>,
     /// Clients in each room.
     pub per_room: usize,
+    /// The file of the relay's certificate, if it speaks TLS.
+    pub certificate: Option<PathBuf>,
 }
 
 /// How the clients are.
@@ -79,12 +84,13 @@ struct Shared {
     inside: AtomicU64,
     ended: AtomicU64,
     entering: Semaphore,
+    connector: Connector,
 }
 
 impl Crowd {
     /// So many in the first room.
     pub fn in_one_room(addr: &str, clients: usize) -> Self {
-        Self { addr: addr.to_owned(), clients, room: Some(0), per_room: clients }
+        Self { addr: addr.to_owned(), clients, room: Some(0), per_room: clients, certificate: None }
     }
 
     /// Connects and reads, and answers with a [`CrowdReport`], until nobody asks any more.
@@ -94,6 +100,7 @@ impl Crowd {
             inside: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             entering: Semaphore::new(ENTERING),
+            connector: self.certificate.as_deref().map_or(Connector::Plain, trust),
         });
         let runtime = runtime();
         let told = shared.clone();
@@ -124,7 +131,8 @@ async fn stay(addr: String, crowd: String, index: usize, room: Option<String>, s
     let mut entering = shared.entering.acquire().await.ok();
     let (wants_room, mut inside, mut last) = (room.is_some(), false, None);
     let end = async {
-        let mut client = Client::connect(&addr, &format!("{crowd}x{index}"), room, false).await?;
+        let name = format!("{crowd}x{index}");
+        let mut client = Client::connect_by(shared.connector.clone(), &addr, &name, room, false).await?;
         loop {
             let is_in = match client.next().await? {
                 Heard::Accepted => {

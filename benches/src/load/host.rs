@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bevy_ecs::prelude::*;
 use rand::Rng as _;
-use tickwire::{Config, Game, Relay, Replicated, Rng, RoomStats, Setup, SimOptions, Wire};
+use tickwire::{Config, Game, Relay, Replicated, Rng, RoomStats, Setup, SimOptions, Tls, Wire};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use super::Certificate;
 
 /// What changes every tick, and can't be foreseen.
 #[derive(Component, Wire)]
@@ -74,6 +76,15 @@ pub fn room_name(number: usize) -> String {
 impl Host {
     /// A relay without rooms, with these limits, but place for so many sessions, be each in a room of its own.
     pub fn start(runtime: &Runtime, config: Config, sessions: usize) -> Self {
+        Self::begin(runtime, config, sessions, None)
+    }
+
+    /// The same over TLS.
+    pub fn start_tls(runtime: &Runtime, config: Config, sessions: usize, certificate: &Certificate) -> Self {
+        Self::begin(runtime, config, sessions, Some(certificate.tls()))
+    }
+
+    fn begin(runtime: &Runtime, config: Config, sessions: usize, tls: Option<Tls>) -> Self {
         let config = Config {
             connections: config.connections.max(sessions + 64),
             rooms: config.rooms.max(sessions + 64),
@@ -86,7 +97,13 @@ impl Host {
         let (stop, stopped) = oneshot::channel::<()>();
         let served = runtime.spawn({
             let relay = relay.clone();
-            async move { relay.serve(listener, async { drop(stopped.await) }).await }
+            async move {
+                let stopped = async { drop(stopped.await) };
+                match tls {
+                    Some(tls) => relay.serve_tls(listener, tls, stopped).await,
+                    None => relay.serve(listener, stopped).await,
+                }
+            }
         });
         Self { relay, addr, stop, served }
     }

@@ -1,7 +1,7 @@
 //! One session's task: carries what happens between the socket, the session and its room.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -9,6 +9,7 @@ use std::time::Instant;
 use tickwire_protocol::{CloseCode, ErrorReply, ListRooms, ServerMessage, ServerProbeReply};
 use tickwire_sim::Player;
 use tokio::sync::futures::OwnedNotified;
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 use super::accept::Shared;
@@ -16,14 +17,14 @@ use super::matchmaking::{Entrant, enter};
 use super::now;
 use super::socket::{Ended, Incoming, Socket};
 use crate::auth::{AuthError, Door, Grant, Verdict};
-use crate::cache::prefetch;
+use crate::cache;
 use crate::command::{Joined, Saying};
 use crate::form::{Form, probed_tick};
 use crate::gate::Visit;
 use crate::hub::Speaker;
 use crate::outbox::Look;
 use crate::place::{Parting, Place};
-use crate::session::{Action, Session};
+use crate::session::{Action, Session, Shout, Wish};
 use crate::sessions::Enrolled;
 use crate::strangers::Stranger;
 use crate::watch::Watch;
@@ -101,7 +102,8 @@ impl Alarm {
             return Poll::Pending;
         }
         self.set = true;
-        self.timer.as_mut().poll(cx)
+        // A task whose budget is used up would not be told, and the timer would know nobody to wake.
+        pin!(unconstrained(self.timer.as_mut())).poll(cx)
     }
 }
 
@@ -145,10 +147,10 @@ impl Connection {
 
     /// Takes leave of everyone.
     async fn part(self: Box<Self>, end: End) {
-        let Self { mut socket, place, joining, stranger, shared, enrolled, .. } = *self;
+        let Self { mut socket, place, joining, stranger, alarm, shared, enrolled, .. } = *self;
         shared.hub.leave(now(), enrolled.id);
         // Before the farewell, which may take a while: a match with who is about to go is none, and the next stranger is not to wait for it.
-        drop((joining, place, stranger));
+        drop((joining, place, stranger, alarm));
         match end {
             End::Close(code, reason) => {
                 tracing::debug!(session = enrolled.id, %code, reason, "closing");
@@ -159,7 +161,7 @@ impl Connection {
         }
     }
 
-    /// Goes on until the end is known. No async function: what that keeps from one look to the next would lie elsewhere than the connection.
+    /// Goes on until the end is known. Not an async function: its state would lie in the task, apart from the connection.
     fn converse(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.prefetch();
         loop {
@@ -240,9 +242,9 @@ impl Connection {
         self.alarm.poll(now, cx).map(|()| Event::Alarm)
     }
 
-    /// Has the processor fetch what an input comes by: nothing of it is in the caches, for the others' came since the last.
+    /// Has the processor fetch what an input needs: since this session's last one, others' have pushed it out of the caches.
     fn prefetch(&self) {
-        prefetch(self);
+        cache::prefetch(self);
         self.socket.outbox().prefetch();
         self.place.iter().for_each(Place::prefetch);
     }
@@ -278,8 +280,8 @@ impl Connection {
             Action::Authenticate { token } => {
                 self.lookup = Some(self.shared.authenticator.authenticate(&token, Door::Socket));
             }
-            Action::Join(asked) => {
-                let (grant, join) = *asked;
+            Action::Join(wish) => {
+                let Wish { grant, join } = *wish;
                 let (session, form, outbox) = (self.enrolled.id, self.form, self.socket.outbox().clone());
                 self.parting = Parting::default();
                 let parting = self.parting.clone();
@@ -291,8 +293,8 @@ impl Connection {
                     place.say(saying);
                 }
             }
-            Action::SayToAll(said) => {
-                let (player, saying) = *said;
+            Action::SayToAll(shout) => {
+                let Shout { player, saying } = *shout;
                 self.say_to_all(now, &player, saying);
                 self.note_listening(now);
             }

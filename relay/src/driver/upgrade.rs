@@ -55,7 +55,7 @@ pub(super) fn upgrade<B>(
 }
 
 async fn serve(upgrade: OnUpgrade, opening: Opening, shared: Arc<Shared>, permits: Permits) {
-    let Permits { connection: permit, reader, stranger, visit, .. } = permits;
+    let Permits { connection: one_of_all, reader, stranger, visit, .. } = permits;
     let Ok(Ok(upgraded)) = tokio::time::timeout(shared.config.handshake_timeout, upgrade).await else { return };
     let (transport, read_ahead) = unwrap(upgraded);
     // It may have been another server's.
@@ -63,10 +63,10 @@ async fn serve(upgrade: OnUpgrade, opening: Opening, shared: Arc<Shared>, permit
     transport.tune(shared.config.send_buffer);
     let socket = Socket::over(transport, read_ahead, opening.form, &shared.config);
     let connection = Connection::new(socket, opening, shared, (stranger, visit));
-    // A task of its own: its memory is looked at at every input, and has no more than that needs.
+    // A task of its own: what the upgrade needed would lie beside what every input needs.
     reader.clone().serve(async move {
+        let _held = (one_of_all, reader);
         connection.serve().await;
-        drop((permit, reader));
     });
 }
 

@@ -65,7 +65,7 @@ impl Round {
         let (mut bytes, mut sessions) = (0, 0);
         for (index, link) in listeners.iter().enumerate() {
             if let Some(next) = listeners.get(index + 1) {
-                // It is there when its turn comes: a send takes longer.
+                // It comes into the caches while this one's frame is sent.
                 next.outbox.prefetch();
             }
             let resync = resyncs.iter().find(|(session, _)| *session == link.session);

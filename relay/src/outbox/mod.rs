@@ -35,8 +35,8 @@ pub(crate) struct Caps {
 
 /// The queue of one session. Whatever is put in is written at once if the socket takes it, and waits otherwise.
 ///
-/// A fan-out comes by with nothing of the session in the processor's caches: so the sink lies in the same piece of memory, and what is looked at
-/// at every tick lies together at its begin, in the order that is written here: in a pair of cache lines that are fetched together.
+/// A fan-out comes by with nothing of the session in the processor's caches. So the sink lies in the same piece of memory, and what is looked at
+/// at every tick is at its beginning, in the order that is written here: in a pair of cache lines.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Outbox<S: ?Sized = dyn Sink> {

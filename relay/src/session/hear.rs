@@ -9,7 +9,7 @@ use tickwire_protocol::{
 };
 
 use super::limits::Class;
-use super::{Action, Session, State};
+use super::{Action, Session, Shout, State, Wish};
 use crate::auth::Grant;
 use crate::command::Saying;
 
@@ -102,7 +102,7 @@ impl Session {
             _ => self.config.idle_timeout,
         };
         self.state = State::Joining { id: id.clone(), role: *role, until: now + patience };
-        self.actions.push_back(Action::Join(Box::new((grant.clone(), join))));
+        self.actions.push_back(Action::Join(Box::new(Wish { grant: grant.clone(), join })));
     }
 
     fn handle_leave(&mut self, now: Instant) {
@@ -118,7 +118,7 @@ impl Session {
         match (scope, &self.grant) {
             (Scope::Room, _) if self.is_playing() => self.actions.push_back(Action::Say(Box::new(saying))),
             (Scope::Relay, Some(Grant { player, room: None })) => {
-                self.actions.push_back(Action::SayToAll(Box::new((player.clone(), saying))));
+                self.actions.push_back(Action::SayToAll(Box::new(Shout { player: player.clone(), saying })));
             }
             (Scope::Relay, _) => self.refuse(ErrorCode::Forbidden, "the token is for one room", saying.id().cloned()),
             (Scope::Room, _) => self.refuse(ErrorCode::NotJoined, "join a room first", saying.id().cloned()),

@@ -23,20 +23,20 @@ use crate::command::Saying;
 use crate::config::Config;
 use crate::form::Form;
 
-/// What a session wants done. Taken by [`Session::poll`] after every `handle_*`. What is large and seldom is apart: an input needs no more than
-/// a line of the caches.
+/// What a session wants done. Taken by [`Session::poll`] after every `handle_*`. What is large and seldom is boxed: an
+/// action is no larger than an input.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Action {
     /// Look this token up, then [`Session::handle_verdict`].
     Authenticate { token: String },
     /// Find the room and ask for a place in it, then [`Session::handle_joined`].
-    Join(Box<(Grant, Join)>),
+    Join(Box<Wish>),
     /// Give the place up, or what was asked for.
     Leave,
     /// Say something in the room.
     Say(Box<Saying>),
     /// Say something in the relay's channels.
-    SayToAll(Box<(Player, Saying)>),
+    SayToAll(Box<Shout>),
     /// Show the rooms.
     ListRooms(Box<ListRooms>),
     /// Hand the input to the room.
@@ -57,6 +57,23 @@ pub(crate) enum Action {
     Ping,
     /// Close and end.
     Close(CloseCode, String),
+}
+
+const _: () = assert!(size_of::<Action>() <= size_of::<Input>() + 8);
+
+/// A place that is asked for.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Wish {
+    /// Who asks.
+    pub(crate) grant: Grant,
+    pub(crate) join: Join,
+}
+
+/// Something said in the relay's channels.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Shout {
+    pub(crate) player: Player,
+    pub(crate) saying: Saying,
 }
 
 /// Where the conversation stands.
