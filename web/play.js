@@ -80,7 +80,9 @@ function arrived({ room, code, seat }, from) {
   // Nobody shall take what was said elsewhere for what is said here, and what was said here comes again.
   lines.length = 0;
   chat.clear();
-  if (code !== null) chat.note(`A private room: its code is ${code}, and this page's address lets others in`);
+  hud.forget();
+  const way = nameIn(own) === null ? "others come in by it with invitations of their own" : "this page's address lets others in";
+  if (code !== null) chat.note(`A private room: its code is ${code}, and ${way}`);
   else if (from) chat.note(seat === null ? "Watching " : "Now in ", isolated(room));
 }
 
@@ -109,9 +111,9 @@ client.on("state", (state) => {
 
 client.on("close", ({ code, reason, retry }) => {
   if (retry) return;
-  const again = (/** @type {string} */ label) => ({ label, act: () => location.reload() });
-  if (code !== UNAUTHORIZED) hud.notice(`The match is over for you: ${reason}.`, again("Play again"));
-  else if (nameIn(own) === null) hud.notice(`Your invitation does not let you in: ${reason}.`, again("Try again"));
+  const again = { label: "Play again", act: () => location.reload() };
+  if (code !== UNAUTHORIZED) hud.notice(`The match is over for you: ${reason}.`, again);
+  else if (nameIn(own) === null) hud.notice(`Your invitation does not let you in: ${reason}. Ask for another one.`);
   else hud.notice("You need an invitation to play here: a link with a token. Whoever runs this game can give you one.");
 });
 

@@ -21,8 +21,9 @@ pub(crate) enum Command {
     Join(Box<JoinRequest>),
     /// A player will come, and wants a seat kept.
     Reserve { player: Player, reply: oneshot::Sender<Result<(), ErrorReply>> },
-    /// A player wants another match, and comes for no seat that is kept or held.
-    Forgo { player: String },
+    /// A player wants another match, and comes for no seat that is kept or held; or has come to another, and gives up the seat here, `taken` or
+    /// not.
+    Forgo { player: String, taken: bool },
     /// A player's input.
     Input { session: SessionId, sequence: Sequence, tick: Tick, record: Record, permit: Permit },
     /// A player's input that is for the next tick, whichever that is.

@@ -21,13 +21,15 @@ struct Waiting {
     next: u64,
     /// By age.
     strangers: BTreeMap<u64, Arc<Notify>>,
+    /// Have shown a token, and go at the end alone.
+    known: BTreeMap<u64, Arc<Notify>>,
     /// Ousted, and not gone yet.
     leaving: usize,
     /// Nobody may stay any more.
     over: bool,
 }
 
-/// One of them, until it is dropped.
+/// One of them, until it shows a token or is dropped.
 #[derive(Debug)]
 pub(crate) struct Stranger {
     strangers: Arc<Strangers>,
@@ -74,7 +76,7 @@ impl Strangers {
     pub(crate) fn oust_all(&self) {
         let mut waiting = self.waiting();
         waiting.over = true;
-        waiting.strangers.values().for_each(|stranger| stranger.notify_one());
+        waiting.strangers.values().chain(waiting.known.values()).for_each(|stranger| stranger.notify_one());
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -83,6 +85,14 @@ impl Strangers {
 }
 
 impl Stranger {
+    /// It has shown a token, and makes way for nobody; nothing happens if it was ousted before.
+    pub(crate) fn vouched(&self) {
+        let mut waiting = self.strangers.waiting();
+        if let Some(ousted) = waiting.strangers.remove(&self.number) {
+            waiting.known.insert(self.number, ousted);
+        }
+    }
+
     /// Tells when it has to go.
     pub(crate) fn ousted(&self) -> Arc<Notify> {
         self.ousted.clone()
@@ -92,7 +102,8 @@ impl Stranger {
 impl Drop for Stranger {
     fn drop(&mut self) {
         let mut waiting = self.strangers.waiting();
-        if waiting.strangers.remove(&self.number).is_none() {
+        let stayed = waiting.strangers.remove(&self.number).or_else(|| waiting.known.remove(&self.number));
+        if stayed.is_none() {
             waiting.leaving -= 1;
             self.strangers.parted.notify_waiters();
         }
@@ -138,10 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn who_has_shown_a_token_makes_way_for_nobody() {
+        let strangers = Arc::new(Strangers::new(2));
+        let known = strangers.admit();
+        known.vouched();
+        let others = [strangers.admit(), strangers.admit(), strangers.admit()];
+        assert!(!is_ousted(&known) && is_ousted(&others[0]) && !is_ousted(&others[1]));
+        others[0].vouched();
+        drop((known, others));
+        let waiting = strangers.waiting();
+        assert!(waiting.leaving == 0 && waiting.known.is_empty());
+    }
+
+    #[test]
     fn all_go_at_the_end_whenever_they_came() {
         let strangers = Arc::new(Strangers::new(2));
-        let early = strangers.admit();
+        let (early, known) = (strangers.admit(), strangers.admit());
+        known.vouched();
         strangers.oust_all();
-        assert!(is_ousted(&early) && is_ousted(&strangers.admit()));
+        assert!(is_ousted(&early) && is_ousted(&known) && is_ousted(&strangers.admit()));
     }
 }

@@ -265,6 +265,24 @@ async fn a_body_that_never_comes_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_with_a_good_token_makes_way_for_no_silent_ones() {
+    let host = start_creative(Config { unauthenticated: 2, ..Config::default() }).await;
+    let wanted = || json!({"queue": {"players": 2}});
+    let others = async {
+        host.settles(|relay| relay.stats().queued == 1).await;
+        let mut silent = Vec::new();
+        for _ in 0..6 {
+            silent.push(TcpStream::connect(host.addr).await.expect("the relay listens"));
+        }
+        find_place(host.addr, "bob", wanted()).await
+    };
+    let (ada, bob) = tokio::join!(find_place(host.addr, "ada", wanted()), others);
+    assert_eq!((ada.status, bob.status), (200, 200));
+    assert_eq!(ada.json()["room"], bob.json()["room"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_rooms_are_listed() {
     let host = start_creative(Config::default()).await;
     open_duel(&host, "moon", 8, &[("map", "dark moon")]);

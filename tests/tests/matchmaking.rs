@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tickwire::{Config, Plan, RoomOptions, Wanted};
 use tickwire_protocol::{
-    ClientMessage, ErrorCode, ListRooms, Queueing, Role, RoomList, RoomListing, ServerMessage, Target,
+    ClientMessage, CloseCode, ErrorCode, ListRooms, Queueing, Role, RoomList, RoomListing, ServerMessage, Target,
 };
 use tickwire_tests::{Dots, Host, Raw, find_place, labels, open_duel, quick, room, start_creative};
 
@@ -184,6 +184,23 @@ async fn a_match_ends_when_all_have_left_it() {
     host.settles(|relay| relay.rooms().len() == 1).await;
     ada.join_to(Target::Queue(duel()), Role::Player, None).await;
     assert_eq!(ada.welcome().await.room, bob.welcome().await.room);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_with_many_connections_has_one_match() {
+    let host = start_creative(Config::default()).await;
+    let alone = || Target::Queue(Queueing { players: 1, ..Queueing::default() });
+    let mut last: Option<Raw> = None;
+    for _ in 0..4 {
+        let mut hog = guest(&host, "hog").await;
+        hog.join_to(alone(), Role::Player, None).await;
+        hog.welcome().await;
+        if let Some(mut before) = last.replace(hog) {
+            assert_eq!(before.closed().await, CloseCode::Replaced);
+        }
+    }
+    host.settles(|relay| relay.rooms().len() == 2).await;
     host.stop().await;
 }
 

@@ -76,6 +76,11 @@ export class Hud {
     while (this.#feed.childElementCount > 5) this.#feed.firstElementChild?.remove();
   }
 
+  /** Nobody was wrecked yet: the player is in another room. */
+  forget() {
+    this.#feed.replaceChildren();
+  }
+
   /**
    * The match's health, refreshed twice a second.
    * @param {Client} client

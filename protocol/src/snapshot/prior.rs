@@ -186,7 +186,7 @@ pub enum PriorsError {
     #[error("these are not priors")]
     Form,
     /// They were trained for another game, or for another version of this one.
-    #[error("the priors are of schema {theirs:016x}, the game's is {ours:016x}: train them again")]
+    #[error("the priors are of schema {theirs:016x}, the game's is {ours:016x}: train them for it")]
     Schema {
         /// The hash of the schema they were trained for.
         theirs: u64,

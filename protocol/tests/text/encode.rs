@@ -121,8 +121,8 @@ fn a_welcome_shows_the_schema() {
         tick: 100,
         tick_rate: 30,
         snapshot_every: 1,
-        input_ahead: 30,
-        input_behind: 5,
+        input_ahead: 32,
+        input_behind: 32,
         resume: [0x0A; 16],
         resume_ms: 20_000,
         received: 16,
@@ -144,7 +144,7 @@ fn a_welcome_shows_the_schema() {
         json!([{"name": "x", "kind": "fixed", "min": -1, "max": 1, "step": 0.01}, {"name": "fire", "kind": "bool"}]);
     let payload = json!({
         "room": "lobby", "code": null, "session": 4, "seat": 1, "host": null,
-        "tick": 100, "tick_rate": 30, "snapshot_every": 1, "input_ahead": 30, "input_behind": 5,
+        "tick": 100, "tick_rate": 30, "snapshot_every": 1, "input_ahead": 32, "input_behind": 32,
         "resume": "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", "resume_ms": 20_000, "received": 16, "lost": false,
         "schema_hash": "00000000000000ab",
         "schema": {

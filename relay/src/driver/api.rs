@@ -169,7 +169,10 @@ async fn authenticate(
     let verdict = shared.authenticator.authenticate(token, Door::Http);
     let verdict = tokio::time::timeout(shared.config.lookup_timeout, verdict).await;
     match verdict.unwrap_or(Err(AuthError::Unavailable)) {
-        Ok(grant) => Ok(grant),
+        Ok(grant) => {
+            with(permits, |permits| permits.stranger.vouched());
+            Ok(grant)
+        }
         Err(error) => {
             if error.is_final() {
                 with(permits, |permits| permits.visit.failed(now()));

@@ -45,7 +45,10 @@ pub(super) async fn enter(shared: Arc<Shared>, entrant: Entrant) -> Result<(Plac
         let asks = (session, form, &outbox);
         let (place, answer) = Place::ask(room.clone(), grant.player.clone(), &join, asks, parting.clone());
         match answer.await.unwrap_or_else(|_| Err(no_such_room())) {
-            Ok(joined) => return Ok((place, joined)),
+            Ok(joined) => {
+                seeker.settled(&room);
+                return Ok((place, joined));
+            }
             Err(refusal) => seeker.was_refused(&room, refusal)?,
         }
     }
@@ -90,6 +93,23 @@ impl<'a> Seeker<'a> {
         self.tried.push(room.name().to_owned());
         let any_will_do = matches!(self.target, Target::Find(_) | Target::FindOrCreate(_));
         if any_will_do && self.tried.len() < ATTEMPTS { Ok(()) } else { Err(refusal) }
+    }
+
+    /// The player is in a room.
+    fn settled(&self, room: &RoomHandle) {
+        if self.role == Role::Player && room.info.origin.is_match_of(&self.grant.player.id) {
+            self.forgo_matches(Some(room));
+        }
+    }
+
+    /// Gives up the player's seats in matches: those that nobody has taken, or, for who has come to a match, all in others. One at a time: else
+    /// a few players could hold all rooms there are.
+    fn forgo_matches(&self, but: Option<&RoomHandle>) {
+        let player = &self.grant.player.id;
+        let others = self.shared.lobby.matches_of(player).into_iter();
+        for room in others.filter(|room| but.is_none_or(|but| but.name() != room.name())) {
+            room.send(Command::Forgo { player: player.clone(), taken: but.is_some() });
+        }
     }
 
     /// The room; where any will do, none of those that were tried.
@@ -160,10 +180,7 @@ impl<'a> Seeker<'a> {
         if !queueing.kind.as_ref().is_some_and(|kind| shared.lobby.knows(kind)) {
             return Err(ErrorReply::new(ErrorCode::CreateRefused, "no rooms of that kind are created here"));
         }
-        // One match at a time: else a few players could hold all rooms there are.
-        for room in shared.lobby.matches_of(&self.grant.player.id) {
-            room.send(Command::Forgo { player: self.grant.player.id.clone() });
-        }
+        self.forgo_matches(None);
         let (ticket, mut found) = queue(shared).enter(now(), self.grant.player.clone(), queueing)?;
         let _waiting = InQueue { shared, ticket };
         loop {

@@ -57,13 +57,16 @@ impl Room {
         Ok(())
     }
 
-    /// Waits for a player no more who is not here.
-    pub(super) fn forgo(&mut self, player: &str) {
+    /// Waits for a player no more; one who is here goes, too, if also `taken` seats are given up.
+    pub(super) fn forgo(&mut self, player: &str, taken: bool) {
         self.people.unreserve(player);
-        match self.people.of_player(player).map(Person::Seat) {
-            Some(seat) if self.people.link(seat).is_none() => self.give_up(seat),
-            _ => self.count_people(),
+        let Some(seat) = self.people.of_player(player).map(Person::Seat) else { return self.count_people() };
+        match self.people.link(seat) {
+            Some(_) if !taken => return self.count_people(),
+            Some(link) => link.end(CloseCode::Replaced, "the player is in another match"),
+            None => {}
         }
+        self.give_up(seat);
     }
 
     /// Gives a player the seat that is held for them, or a new one.

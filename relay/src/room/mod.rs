@@ -210,7 +210,7 @@ impl Room {
             Command::Join(request) => self.join(now, *request),
             // If nobody listens any more, nobody has to know.
             Command::Reserve { player, reply } => drop(reply.send(self.reserve(&player))),
-            Command::Forgo { player } => self.forgo(&player),
+            Command::Forgo { player, taken } => self.forgo(&player, taken),
             Command::Input { session, sequence, tick, record, permit } => {
                 if let Some(Person::Seat(seat)) = self.people.of_session(session) {
                     let taken = self.sim.input_record(seat, sequence, tick, &record);
