@@ -29,7 +29,7 @@ impl Certificate {
         certificate
     }
 
-    /// Where it lies, for [`trust`].
+    /// The file that clients are to trust.
     pub fn chain(&self) -> PathBuf {
         self.directory.join("chain.pem")
     }
