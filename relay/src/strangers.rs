@@ -29,7 +29,7 @@ struct Waiting {
     over: bool,
 }
 
-/// One of them, until it shows a token or is dropped.
+/// One of them, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Stranger {
     strangers: Arc<Strangers>,

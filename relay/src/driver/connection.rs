@@ -242,7 +242,7 @@ impl Connection {
         self.alarm.poll(now, cx).map(|()| Event::Alarm)
     }
 
-    /// Has the processor fetch what an input needs: since this session's last one, others' have pushed it out of the caches.
+    /// Has the processor fetch what an input needs: since the last one, those of others have pushed it out of the caches.
     fn prefetch(&self) {
         cache::prefetch(self);
         self.socket.outbox().prefetch();
